@@ -1,0 +1,54 @@
+# Recipes run in the environment that ./just makes; see README.md.
+
+export PYTHONWARNINGS := env("PYTHONWARNINGS", "default")
+
+[private]
+default:
+    @just --list --unsorted
+
+# make the environment (every recipe does this first)
+setup:
+    @echo "ready: .venv ($(python --version), $(translator --version))"
+
+# run the seed's batch on this machine, from agent-server and back
+demo *args:
+    @translator demo {{ args }}
+
+# all tests but e2e, with coverage
+test *args:
+    pytest --cov --cov-report=term {{ args }}
+
+# ruff, import rules
+lint:
+    ruff check .
+    ruff format --check .
+    lint-imports
+
+# mypy --strict
+type:
+    mypy
+
+# format and mend what can be mended
+fmt:
+    ruff check --fix .
+    ruff format .
+
+# print the objects of a task (translator render FILE)
+render *args:
+    @translator render {{ args }}
+
+# tests on a real cluster (needs KUBECONFIG; see docs/cluster.md)
+e2e *args:
+    pytest tests/e2e {{ args }}
+
+# figures, each beside its floor in the same run
+bench *args:
+    python benchmarks/run.py {{ args }}
+
+# lock the newest versions that pyproject.toml allows
+lock:
+    uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade pyproject.toml -o requirements.lock
+    uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -c requirements.lock pyproject.toml --group dev -o requirements-dev.lock
+
+# all that must hold before a change lands: lint, types, import rules, tests
+ci: lint type test

@@ -1,0 +1,122 @@
+"""What can be seen of one attempt: the inputs of `translator.observe.reducer`.
+
+The service adds `Submitted` and the verdicts, engines the rest. The local engine produces Argo-shaped Workflow
+objects, so that one reducer serves both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowRef:
+    """The Argo object of one attempt."""
+
+    namespace: str
+    name: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """The engine holds the Workflow.
+
+    Attributes:
+        url: where a person can watch it (Argo's UI), empty where that is not known.
+    """
+
+    ref: WorkflowRef
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowSeen:
+    """The Workflow as it is now (any version may be skipped or repeated)."""
+
+    object: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowGone:
+    """The Workflow no longer exists."""
+
+
+@dataclass(frozen=True, slots=True)
+class PodSeen:
+    """One pod of the Workflow as it is now."""
+
+    object: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PodGone:
+    """A pod no longer exists; `object` is its last known form."""
+
+    object: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class LogLines:
+    """Lines that the user's process of one step wrote, each once and in order.
+
+    Attributes:
+        step: the step's name.
+        lines: text without line ends; invalid bytes as ``\\xNN``.
+        cursor: JSON data from which the engine resumes after these lines; stored in the same transaction.
+        time: RFC 3339 time of the last line, where the engine knows it.
+    """
+
+    step: str
+    lines: tuple[str, ...]
+    cursor: Mapping[str, Any]
+    time: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LogGap:
+    """Lines of a step are known to be missing.
+
+    Attributes:
+        why: one sentence.
+        missing: how many lines, where that is known.
+        cursor: as in `LogLines`.
+    """
+
+    step: str
+    why: str
+    missing: int | None
+    cursor: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class LogEnd:
+    """No more log of this step will come: it was read to its end, or can no longer be read.
+
+    The final status waits for it for every step that has started.
+    """
+
+    step: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The service decided how the attempt ends, whatever the engine ends it with.
+
+    Attributes:
+        phase: ``Cancelled``, ``TimedOut``, or ``Error`` (the engine refused or lost the task).
+        reason: one of `translator.observe.reasons`.
+        message: what happened, in one sentence.
+        ended: the engine has nothing of this attempt (it was never submitted, or is gone): the attempt ends now,
+            without waiting for the Workflow. Otherwise the final status waits until the engine has ended it.
+    """
+
+    phase: str
+    reason: str
+    message: str
+    ended: bool = False
+
+
+Observation = Submitted | WorkflowSeen | WorkflowGone | PodSeen | PodGone | LogLines | LogGap | LogEnd | Verdict

@@ -1,0 +1,36 @@
+"""The port to what runs Workflows: `translator.engine.argo` and `translator.engine.local` satisfy it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Protocol
+
+from translator.observe.observation import Observation, WorkflowRef
+from translator.workflow.rendered import Rendered
+
+
+class Engine(Protocol):
+    """Runs Workflows. Every method may raise `TemporaryError` (try again) or `PermanentError` (tell the user)."""
+
+    async def start(self) -> None:
+        """Make ready: connect, begin to watch."""
+
+    async def close(self) -> None:
+        """Let go of everything. What the engine runs elsewhere (a cluster) goes on; what it runs itself ends."""
+
+    async def submit(self, rendered: Rendered) -> WorkflowRef:
+        """Create the objects, or adopt those of an earlier call that got no answer (same name, same spec hash)."""
+
+    def follow(self, ref: WorkflowRef, cursors: Mapping[str, Mapping[str, Any]]) -> AsyncIterator[Observation]:
+        """Yield all that can be seen of one Workflow, from now on, until the caller stops.
+
+        Args:
+            ref: the Workflow.
+            cursors: the last stored log cursor of each step, from which its log is resumed.
+        """
+
+    async def terminate(self, ref: WorkflowRef) -> None:
+        """End the Workflow's processes (SIGTERM, after a grace SIGKILL). Returns when that has been ordered."""
+
+    async def release(self, ref: WorkflowRef) -> None:
+        """Say that all of this Workflow is durable: the engine may forget and clean up."""

@@ -1,0 +1,34 @@
+"""What a translation depends on besides the task: plain data that settings or a test fill in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The translator's own choices.
+
+    Attributes:
+        layout: ``dag`` is one pod a step; ``pod`` is one pod for the task; ``auto`` is ``dag`` unless steps share an
+            emptyDir.
+        codo: when the ``codo`` command is put on the steps' PATH (auto: when a step mentions it).
+        start_grace_s: seconds that a step may take to start (scheduling, image pull, init).
+        storage_class: for volumes that several step pods share; empty: none is configured.
+        shared_volume_size: Kubernetes quantity that such a volume asks for.
+        executor_service_account: Argo's executor runs as it where the task's pods mount no token.
+        service_account: the Workflow's serviceAccountName; empty: the namespace's default.
+        shards: how many shards tasks are split into (see `translator.workflow.names.shard`).
+        standalone: leave out what needs the service (the log finalizer).
+    """
+
+    layout: Literal["auto", "dag", "pod"] = "auto"
+    codo: Literal["auto", "always", "never"] = "auto"
+    start_grace_s: int = 300
+    storage_class: str = ""
+    shared_volume_size: str = "1Gi"
+    executor_service_account: str = "executor"
+    service_account: str = ""
+    shards: int = 64
+    standalone: bool = False
