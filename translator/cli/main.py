@@ -12,6 +12,7 @@ app = typer.Typer(
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # rich's help costs 0.3 s of CPU, more than all the rest
 )
 
 
