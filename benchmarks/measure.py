@@ -7,7 +7,6 @@ import os
 import resource
 import statistics
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
 
@@ -35,17 +34,9 @@ def cpu_seconds(command: list[str], runs: int = 5) -> float:
     taken = []
     for _ in range(runs):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True, env=os.environ)
+        subprocess.run(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True, env=os.environ
+        )
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         taken.append(after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
     return statistics.median(taken)
-
-
-def verdict(figure: float, target: float) -> str:
-    """Whether a figure keeps its target, as a word for the table."""
-    return "ok" if figure <= target else "MISSED"
-
-
-def python() -> str:
-    """The interpreter that runs the benchmark."""
-    return sys.executable

@@ -5,10 +5,15 @@ from __future__ import annotations
 import typer
 
 from translator import __version__
+from translator.cli.demo import demo
+from translator.cli.render import render
+from translator.cli.run import run
+from translator.cli.serve import serve
+from translator.cli.stand_in import stand_in
+from translator.cli.validate import validate
 
 app = typer.Typer(
     name="translator",
-    help="Runs CODO's cloud tasks on Argo Workflows and brings their phase, steps and logs back to agent-server.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
@@ -24,9 +29,17 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def options(
-    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version."),
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show it."),
 ) -> None:
-    """Runs CODO's cloud tasks on Argo Workflows and brings their phase, steps and logs back to agent-server."""
+    """Run CODO's cloud tasks on Argo Workflows and bring phase, steps and logs back to agent-server."""
+
+
+app.command("render")(render)
+app.command("validate")(validate)
+app.command("run")(run)
+app.command("serve")(serve)
+app.command("stand-in")(stand_in)
+app.command("demo")(demo)
 
 
 def main() -> None:

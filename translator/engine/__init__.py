@@ -1,1 +1,1 @@
-""""""
+"""What runs Workflows: Argo on a cluster, or this machine."""

@@ -1,7 +1,7 @@
 """What can be seen of one attempt: the inputs of `translator.observe.reducer`.
 
-The service adds `Submitted` and the verdicts, engines the rest. The local engine produces Argo-shaped Workflow
-objects, so that one reducer serves both.
+The service adds `Submitted` and the verdicts, engines the rest. The local engine produces Argo-shaped
+Workflow objects, so that one reducer serves both.
 """
 
 from __future__ import annotations
@@ -34,7 +34,11 @@ class Submitted:
 
 @dataclass(frozen=True, slots=True)
 class WorkflowSeen:
-    """The Workflow as it is now (any version may be skipped or repeated)."""
+    """The Workflow as it is now (any version may be skipped or repeated).
+
+    An engine that begins to follow tells the pods first: a Workflow that has ended, and whose nodes Argo
+    keeps elsewhere, says nothing of its steps.
+    """
 
     object: Mapping[str, Any]
 
@@ -60,11 +64,11 @@ class PodGone:
 
 @dataclass(frozen=True, slots=True)
 class LogLines:
-    """Lines that the user's process of one step wrote, each once and in order.
+    r"""Lines that the user's process of one step wrote, each once and in order.
 
     Attributes:
         step: the step's name.
-        lines: text without line ends; invalid bytes as ``\\xNN``.
+        lines: text without line ends; invalid bytes as ``\xNN``.
         cursor: JSON data from which the engine resumes after these lines; stored in the same transaction.
         time: RFC 3339 time of the last line, where the engine knows it.
     """
@@ -95,7 +99,8 @@ class LogGap:
 class LogEnd:
     """No more log of this step will come: it was read to its end, or can no longer be read.
 
-    The final status waits for it for every step that has started.
+    The final status waits for it for every step that has started. An engine that cannot tell whether a step
+    has, because its pod is gone, says it too: for a step that never started it changes nothing.
     """
 
     step: str
@@ -109,8 +114,9 @@ class Verdict:
         phase: ``Cancelled``, ``TimedOut``, or ``Error`` (the engine refused or lost the task).
         reason: one of `translator.observe.reasons`.
         message: what happened, in one sentence.
-        ended: the engine has nothing of this attempt (it was never submitted, or is gone): the attempt ends now,
-            without waiting for the Workflow. Otherwise the final status waits until the engine has ended it.
+        ended: the engine has nothing of this attempt (it was never submitted, or is gone): the attempt ends
+            now, without waiting for the Workflow or for logs. Otherwise the final status waits until the
+            engine has ended it.
     """
 
     phase: str
@@ -119,4 +125,6 @@ class Verdict:
     ended: bool = False
 
 
-Observation = Submitted | WorkflowSeen | WorkflowGone | PodSeen | PodGone | LogLines | LogGap | LogEnd | Verdict
+Observation = (
+    Submitted | WorkflowSeen | WorkflowGone | PodSeen | PodGone | LogLines | LogGap | LogEnd | Verdict
+)

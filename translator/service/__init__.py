@@ -1,1 +1,1 @@
-""""""
+"""The flows: accept, submit, follow, deliver, and what joins them."""

@@ -21,7 +21,9 @@ class Engine(Protocol):
     async def submit(self, rendered: Rendered) -> WorkflowRef:
         """Create the objects, or adopt those of an earlier call that got no answer (same name, same spec hash)."""
 
-    def follow(self, ref: WorkflowRef, cursors: Mapping[str, Mapping[str, Any]]) -> AsyncIterator[Observation]:
+    def follow(
+        self, ref: WorkflowRef, cursors: Mapping[str, Mapping[str, Any]]
+    ) -> AsyncIterator[Observation]:
         """Yield all that can be seen of one Workflow, from now on, until the caller stops.
 
         Args:

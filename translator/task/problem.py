@@ -58,7 +58,7 @@ class Problem:
         }
 
 
-class InvalidInput(PermanentError):
+class InvalidInput(PermanentError):  # noqa: N818 - the problems it holds are the errors
     """A submission that cannot become a task.
 
     Args:

@@ -1,1 +1,1 @@
-""""""
+"""A task becomes an Argo Workflow: pure functions, no I/O."""

@@ -11,8 +11,8 @@ class Options:
     """The translator's own choices.
 
     Attributes:
-        layout: ``dag`` is one pod a step; ``pod`` is one pod for the task; ``auto`` is ``dag`` unless steps share an
-            emptyDir.
+        layout: ``dag`` is one pod a step; ``pod`` is one pod for the task; ``auto`` is ``dag`` unless steps
+            share an emptyDir.
         codo: when the ``codo`` command is put on the steps' PATH (auto: when a step mentions it).
         start_grace_s: seconds that a step may take to start (scheduling, image pull, init).
         storage_class: for volumes that several step pods share; empty: none is configured.

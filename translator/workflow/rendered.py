@@ -13,8 +13,8 @@ class Rendered:
 
     Attributes:
         workflow: the Argo Workflow, plain JSON data.
-        files: the ConfigMap ``<workflow>-files`` with text that may not be inline, or None where there is none.
-            Created first; the Workflow becomes its owner.
+        files: the ConfigMap ``<workflow>-files`` with text that may not be inline, or None where there
+            is none. Created first; the Workflow becomes its owner.
     """
 
     workflow: Mapping[str, Any]

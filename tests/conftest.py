@@ -1,0 +1,36 @@
+"""Fixtures that many parts of the suite share."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from redis.asyncio import Redis
+
+from translator.store.connect import connect
+from translator.store.embedded import Embedded
+from translator.store.store import Store
+
+
+@pytest.fixture(scope="session")
+def valkey() -> Iterator[Embedded]:
+    """A real Valkey for the whole session; use `redis`, which empties it."""
+    server = Embedded()
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+async def redis(valkey: Embedded) -> AsyncIterator[Redis]:
+    """A client of an empty Valkey."""
+    client = connect(valkey.socket)
+    await client.flushall()
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture
+def store(redis: Redis) -> Store:
+    """A store in an empty Valkey."""
+    return Store(redis, shards=4, keep_s=60)

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from aiohttp import web
+from fake_api import FakeApi, lost, says, status
+
+from translator.engine.argo.client import ApiServer
+from translator.engine.argo.submit import submit
+from translator.errors import PermanentError, TemporaryError
+from translator.observe import reasons
+from translator.observe.observation import WorkflowRef
+from translator.workflow.rendered import Rendered
+
+
+def rendered(*, spec_hash: str = "abc", script: str = "echo {{x}}", files: bool = True) -> Rendered:
+    return Rendered(
+        workflow={
+            "apiVersion": "argoproj.io/v1alpha1",
+            "kind": "Workflow",
+            "metadata": {
+                "name": "w",
+                "namespace": "default",
+                "annotations": {"codo.dev/spec-hash": spec_hash},
+            },
+            "spec": {},
+        },
+        files={
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "w-files", "namespace": "default"},
+            "data": {"script": script},
+        }
+        if files
+        else None,
+    )
+
+
+def owners(fake: FakeApi) -> list[Any]:
+    found: list[Any] = fake.objects["configmaps"]["default", "w-files"]["metadata"].get("ownerReferences", [])
+    return [(owner["kind"], owner["name"], owner["uid"]) for owner in found]
+
+
+REF = WorkflowRef("default", "w", "uid-w")
+OWNED = [("Workflow", "w", "uid-w")]
+
+
+async def test_the_configmap_comes_first_and_is_owned_at_last(fake: FakeApi, api: ApiServer) -> None:
+    assert await submit(api, rendered()) == REF
+    asked = [(verb, resource) for verb, resource, _, _ in fake.bodies]
+    assert asked == [("POST", "configmaps"), ("POST", "workflows"), ("PATCH", "configmaps")]
+    assert owners(fake) == OWNED
+    posts = [query for verb, _, query in fake.requests if verb == "POST"]
+    assert posts == [{"fieldValidation": "Strict"}] * 2
+
+
+async def test_without_literal_text_there_is_no_configmap(fake: FakeApi, api: ApiServer) -> None:
+    assert await submit(api, rendered(files=False)) == REF
+    assert fake.objects["configmaps"] == {}
+
+
+async def test_a_second_submission_adopts_the_first(fake: FakeApi, api: ApiServer) -> None:
+    first = await submit(api, rendered())
+    assert await submit(api, rendered()) == first
+    assert len(fake.objects["workflows"]) == 1
+    assert owners(fake) == OWNED
+
+
+@pytest.mark.parametrize("resource", ["workflows", "configmaps"])
+async def test_a_lost_answer_is_no_lost_workflow(fake: FakeApi, api: ApiServer, resource: str) -> None:
+    async def create_and_lose(request: web.Request) -> web.StreamResponse:
+        await fake.put(resource, await request.json())
+        return await lost(request)
+
+    fake.faults["POST", resource].append(create_and_lose)
+    assert await submit(api, rendered()) == REF
+    assert owners(fake) == OWNED
+
+
+async def test_a_try_that_died_before_the_owner_reference_is_finished(fake: FakeApi, api: ApiServer) -> None:
+    await submit(api, rendered())
+    del fake.objects["configmaps"]["default", "w-files"]["metadata"]["ownerReferences"]
+    await submit(api, rendered())
+    assert owners(fake) == OWNED
+
+
+async def test_what_a_dead_try_of_other_content_left_is_replaced(fake: FakeApi, api: ApiServer) -> None:
+    await fake.put(
+        "configmaps", {"metadata": {"name": "w-files", "namespace": "default"}, "data": {"script": "old"}}
+    )
+    await submit(api, rendered())
+    assert fake.objects["configmaps"]["default", "w-files"]["data"] == {"script": "echo {{x}}"}
+    assert owners(fake) == OWNED
+
+
+async def test_another_workflow_of_that_name_is_a_conflict(fake: FakeApi, api: ApiServer) -> None:
+    await submit(api, rendered(files=False))
+    with pytest.raises(PermanentError, match="exists already, with other content") as refused:
+        await submit(api, rendered(spec_hash="def", files=False))
+    assert refused.value.reason == reasons.CONFLICT
+
+
+async def test_an_owned_configmap_of_other_content_is_a_conflict(fake: FakeApi, api: ApiServer) -> None:
+    await submit(api, rendered())
+    with pytest.raises(PermanentError) as refused:
+        await submit(api, rendered(spec_hash="def", script="other"))
+    assert refused.value.reason == reasons.CONFLICT
+    assert fake.objects["configmaps"]["default", "w-files"]["data"] == {"script": "echo {{x}}"}
+
+
+async def test_a_refused_workflow_leaves_no_configmap(fake: FakeApi, api: ApiServer) -> None:
+    fake.faults["POST", "workflows"].append(
+        says(400, status(400, 'strict decoding error: unknown field "spec.x"'))
+    )
+    with pytest.raises(PermanentError, match="unknown field") as refused:
+        await submit(api, rendered())
+    assert refused.value.reason == reasons.INVALID_WORKFLOW
+    assert fake.objects["configmaps"] == {}
+
+
+async def test_a_missing_namespace_is_told(fake: FakeApi, api: ApiServer) -> None:
+    said = status(404, 'namespaces "default" not found', "NotFound", kind="namespaces", name="default")
+    fake.faults["POST", "configmaps"].append(says(404, said))
+    with pytest.raises(PermanentError) as refused:
+        await submit(api, rendered())
+    assert refused.value.reason == reasons.NAMESPACE_NOT_FOUND
+    assert fake.objects["workflows"] == {}
+
+
+async def test_429_is_for_the_caller_to_wait_out(fake: FakeApi, api: ApiServer) -> None:
+    fake.faults["POST", "workflows"].append(says(429, status(429, "slow down"), **{"Retry-After": "5"}))
+    with pytest.raises(TemporaryError) as later:
+        await submit(api, rendered())
+    assert later.value.retry_after == 5
+    assert await submit(api, rendered()) == REF
+
+
+@pytest.mark.parametrize("resource", ["workflows", "configmaps"])
+async def test_a_server_error_is_for_later(fake: FakeApi, api: ApiServer, resource: str) -> None:
+    fake.faults["POST", resource].append(says(500, "etcdserver: leader changed"))
+    with pytest.raises(TemporaryError, match="leader changed"):
+        await submit(api, rendered())
+    assert await submit(api, rendered()) == REF
+    assert owners(fake) == OWNED

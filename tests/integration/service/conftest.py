@@ -1,0 +1,72 @@
+"""A whole round on loopback: stand-in, service with its API, local engine, real Valkey."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import aiohttp
+import pytest
+
+from tests.integration.service.rounds import Round
+from translator.agent_server.api import create_app
+from translator.agent_server.client import AgentServerClient
+from translator.agent_server.stand_in import StandIn
+from translator.engine.local.engine import LocalEngine
+from translator.service.http import serving
+from translator.service.service import Service
+from translator.service.template import load_template
+from translator.workflow.options import Options
+
+
+@pytest.fixture
+async def stand_in():
+    async with StandIn() as served:
+        yield served
+
+
+@pytest.fixture
+async def engine(tmp_path):
+    made = LocalEngine(root=tmp_path / "runs", bubblewrap=False, grace=0.5)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def http():
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+@pytest.fixture
+def start_round(store, stand_in, engine, http):
+    """Start a service; everything but the engine and the agent-server address may be given."""
+
+    @asynccontextmanager
+    async def start(*, engine=engine, server=None, store=store, sweep_seconds=0.2, **options):
+        async with AsyncExitStack() as stack:
+            sender = AgentServerClient(server or stand_in.url, timeout=options.pop("timeout", 5.0))
+            stack.push_async_callback(sender.close)
+            service = Service(
+                store,
+                engine,
+                sender,
+                Options(shards=4),
+                load_template(),
+                sweep_seconds=sweep_seconds,
+                flush_seconds=0.5,
+                **options,
+            )
+            await service.start()
+            stack.push_async_callback(service.stop)
+            app = create_app(service, ready=service.ready)
+            url = await stack.enter_async_context(serving(app, "127.0.0.1", 0))
+            yield Round(service, url, store, stand_in, http)
+
+    return start
+
+
+@pytest.fixture
+async def round_(start_round):
+    """A service in front of the stand-in."""
+    async with start_round() as started:
+        yield started

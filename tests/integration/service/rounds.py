@@ -1,0 +1,69 @@
+"""Submissions, and what a test holds of one round from submission to delivery."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+from translator.agent_server.protocol import BATCH_PATH
+
+
+def task_yaml(*steps, **more):
+    """A taskYaml (JSON is YAML) whose steps are scripts, or mappings."""
+    listed = [
+        {"name": f"s{number}", "image": "alpine:3", **({"script": step} if isinstance(step, str) else step)}
+        for number, step in enumerate(steps, 1)
+    ]
+    return json.dumps({"taskSpec": {"displayName": "test", "steps": listed}, **more})
+
+
+def cloud_task(task_id, *steps, timeout=60, **args):
+    content = {"timeout": timeout, "taskYaml": task_yaml(*steps), **args}
+    return {"taskId": task_id, "taskType": "CloudTask", "agentId": "agent1", "args": content}
+
+
+def revoke(task_id):
+    return {
+        "taskId": f"revoke-{task_id}",
+        "taskType": "RevokeTask",
+        "agentId": "agent1",
+        "args": {"taskId": task_id},
+    }
+
+
+class Round:
+    """What a test holds of one round."""
+
+    def __init__(self, service, url, store, stand_in, http):
+        self.service = service
+        self.url = url
+        self.store = store
+        self.stand_in = stand_in
+        self._http = http
+
+    async def post(self, *items):
+        """POST a batch to the translator's own API; returns the answers."""
+        async with self._http.post(self.url + BATCH_PATH, json=list(items)) as answer:
+            assert answer.status == 200, await answer.text()
+            return await answer.json()
+
+    async def closed(self, *task_ids):
+        """Wait until the store has nothing left to do for the tasks."""
+        while {task.task_id for task in await self.store.open_tasks()} & set(task_ids):
+            await asyncio.sleep(0.01)
+
+    async def outcome(self, task_id):
+        """The final status, after everything of the task is done."""
+        async with asyncio.timeout(20):
+            final = await self.stand_in.final(task_id)
+            await self.closed(task_id)
+        assert self.stand_in.ledger.violations == []
+        return final
+
+    def lines(self, task_id):
+        return [
+            line
+            for event in self.stand_in.ledger.kept
+            if event["taskId"] == task_id and event["kind"] == "log"
+            for line in event["lines"]
+        ]

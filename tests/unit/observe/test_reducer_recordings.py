@@ -1,0 +1,188 @@
+"""The reducer over every recording of a real Argo: what a person would say happened, whatever the version."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.unit.observe.replay import (
+    CUT,
+    NOW,
+    WHOLE,
+    Recording,
+    brief,
+    latest,
+    outcomes,
+    recordings,
+    run,
+    stored,
+)
+from translator.observe.event import Event, Kind, Phase
+from translator.observe.observation import LogEnd, Observation, Verdict, WorkflowGone, WorkflowSeen
+from translator.observe.reducer import begin, observe
+
+EXPECTED = yaml.safe_load(Path(__file__).with_name("expected.yaml").read_text(encoding="utf-8"))
+
+FOUND = [one for root in (CUT, WHOLE) if root.is_dir() for one in recordings(root)]
+
+
+def expected(recording: Recording) -> dict:
+    return EXPECTED.get(f"{recording.version}/{recording.scenario}") or EXPECTED[recording.scenario]
+
+
+def stream(recording: Recording, watched: list[Observation] | None = None) -> list[Observation]:
+    """The recording, or these of its watch events; where Argo itself did not end it, the service's verdict."""
+    verdict = expected(recording).get("verdict")
+    followed = recording.followed(recording.watched() if watched is None else watched)
+    return [*followed, *([Verdict(**verdict, ended=True)] if verdict else [])]
+
+
+def told(events: list[Event]) -> tuple[str, str, list[str]]:
+    last = events[-1]
+    return brief(last), last.body.get("message", ""), outcomes(last)
+
+
+def name(recording: Recording) -> str:
+    root = "cut" if recording.folder.is_relative_to(CUT) else "whole"
+    return f"{root}-{recording.version}-{recording.scenario}"
+
+
+every = pytest.mark.parametrize("recording", FOUND, ids=name)
+
+
+@pytest.mark.skipif(not WHOLE.is_dir(), reason=f"{WHOLE} is not here: only the excerpts of it are tested")
+def test_every_recording_is_expected_and_none_is_expected_in_vain():
+    kept = recordings(WHOLE)
+    assert len(kept) >= 33
+    for recording in kept:
+        assert expected(recording)
+    names = {one.scenario for one in kept} | {f"{one.version}/{one.scenario}" for one in kept}
+    assert set(EXPECTED) <= names
+
+
+@every
+def test_events_are_those_written_down(recording):
+    want = expected(recording)
+    state, events = run(recording.steps(), stream(recording))
+    assert [brief(event) for event in events if event.kind is not Kind.LOG] == want["events"]
+    assert outcomes(events[-1]) == want["steps"]
+    assert [event.seq for event in events] == list(range(1, len(events) + 1))
+    assert state.final
+
+
+@every
+def test_every_observation_twice_tells_nothing_twice(recording):
+    once = run(recording.steps(), stream(recording))
+    twice = run(recording.steps(), [seen for one in stream(recording) for seen in (one, one)])
+    assert twice == once
+
+
+@every
+def test_stored_and_taken_up_again_at_every_position(recording):
+    want, events = run(recording.steps(), stream(recording))
+    state, again = begin("task", "agent", 1, recording.steps(), NOW)
+    for seen in stream(recording):
+        state, more = observe(stored(state), seen, NOW)
+        again += more
+    assert again == events
+    assert stored(state) == want
+
+
+@every
+def test_cut_at_every_position_and_everything_listed_anew(recording):
+    watched = recording.watched()
+    _, events = run(recording.steps(), stream(recording))
+    for cut in range(0, len(watched), 1 if len(watched) < 60 else 9):
+        state, before = run(recording.steps(), recording.followed(watched[:cut]))
+        _, after = resumed(stored(state), stream(recording, [*latest(watched[:cut]), *watched[cut:]]))
+        assert told(before + after) == told(events)
+        assert [event.seq for event in before + after] == list(range(1, len(before + after) + 1))
+        assert lines(before + after) == lines(events)
+
+
+@every
+@pytest.mark.parametrize("seed", range(6))
+def test_drops_followed_by_a_list(recording, seed):
+    chance = random.Random(f"{recording.scenario}{seed}")
+    watched = recording.watched()
+    kept = [one for one in watched if chance.random() < (0.2, 0.5, 0.8)[seed % 3]]
+    _, events = run(recording.steps(), stream(recording, [*kept, *latest(watched)]))
+    _, whole = run(recording.steps(), stream(recording))
+    assert without_what_only_the_lost_told(told(events)) == without_what_only_the_lost_told(told(whole))
+    assert [event.seq for event in events] == list(range(1, len(events) + 1))
+    assert lines(events) == lines(whole)
+
+
+@every
+def test_workflow_objects_alone_tell_how_it_ended(recording):
+    workflows = [one for one in recording.watched() if isinstance(one, WorkflowSeen | WorkflowGone)]
+    _, events = run(recording.steps(), [*stream(recording, workflows), *map(LogEnd, recording.steps())])
+    _, whole = run(recording.steps(), stream(recording))
+    assert brief(events[-1]).split(" ")[:2] == brief(whole[-1]).split(" ")[:2]
+    assert [one.split(" ")[:2] for one in outcomes(events[-1])] == [
+        one.split(" ")[:2] for one in outcomes(whole[-1])
+    ]
+
+
+@every
+def test_pods_tell_the_steps_where_argo_keeps_the_nodes_elsewhere(recording):
+    seen = [offloaded(one) for one in stream(recording)]
+    _, events = run(recording.steps(), seen)
+    want = EXPECTED[recording.scenario].get("offloaded", expected(recording)["steps"])
+    assert outcomes(events[-1]) == want
+
+
+@every
+def test_nothing_follows_the_final_status(recording):
+    state, _ = run(recording.steps(), stream(recording))
+    for seen in (*stream(recording), Verdict("Cancelled", "Revoked", "too late", ended=True)):
+        assert observe(state, seen, NOW) == (state, [])
+
+
+@every
+@pytest.mark.parametrize(
+    ("phase", "reason"), [("Cancelled", "Revoked"), ("TimedOut", "TaskDeadlineExceeded")]
+)
+def test_a_verdict_wins_over_whatever_argo_ends_with(recording, phase, reason):
+    if expected(recording).get("verdict"):
+        pytest.skip("Argo did not end it")
+    seen = stream(recording)
+    state, events = run(recording.steps(), [Verdict(phase, reason, "it was decided"), *seen])
+    last = events[-1]
+    assert (last.body["phase"], last.body["reason"], last.body["message"]) == (
+        phase,
+        reason,
+        "it was decided",
+    )
+    assert [step["name"] for step in last.body["steps"]] == recording.steps()
+    assert state.phase is Phase(phase)
+
+
+def resumed(state, seen):
+    events = []
+    for one in seen:
+        state, more = observe(state, one, NOW)
+        events += more
+    return state, events
+
+
+def lines(events):
+    return [(event.body["step"], event.body["lines"]) for event in events if event.kind is Kind.LOG]
+
+
+def offloaded(seen: Observation) -> Observation:
+    if not isinstance(seen, WorkflowSeen):
+        return seen
+    status = {k: v for k, v in seen.object.get("status", {}).items() if k not in ("nodes", "compressedNodes")}
+    return WorkflowSeen({**seen.object, "status": {**status, "offloadNodeStatusVersion": "fnv:1"}})
+
+
+def without_what_only_the_lost_told(last: tuple[str, str, list[str]]) -> object:
+    """Why a pod could not start is in its waiting container, which an ended pod has no more."""
+    phase, message, steps = last
+    if "ImagePullFailed" in phase or "StartTimeout" in phase:
+        return phase.split(" ")[:2], [step.split(" ")[:2] for step in steps]
+    return phase, message, steps

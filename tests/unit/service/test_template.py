@@ -1,0 +1,44 @@
+import pytest
+
+from translator.errors import PermanentError
+from translator.service.template import load_template
+
+
+def _load(tmp_path, text):
+    path = tmp_path / "workflow.yaml"
+    path.write_text(text)
+    return load_template(path)
+
+
+def test_the_projects_own_template_is_found_and_valid():
+    assert load_template()["spec"]["podGC"]["deleteDelayDuration"] == "600s"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("kind: Workflow\nspec:\n  ttlStrateg: {}\n", "spec.ttlStrateg: Argo's Workflow has no such field"),
+        (
+            "kind: Workflow\nspec:\n  tolerations:\n  - {key: a, efect: b}\n",
+            "spec.tolerations[0].efect: Argo's Workflow has no such field",
+        ),
+        ("kind: Workflow\nspec:\n  tolerations: 1\n", "spec.tolerations: "),
+        ("kind: Pod\n", "is no Workflow"),
+        ("[]", "is no Workflow"),
+        ("a: [", "cannot be read: "),
+    ],
+)
+def test_a_fault_in_the_template_names_the_file_and_the_field(tmp_path, text, message):
+    with pytest.raises(PermanentError) as caught:
+        _load(tmp_path, text)
+    assert str(caught.value).startswith(f"{tmp_path}/workflow.yaml: {message}")
+    assert caught.value.reason == "InvalidTemplate"
+
+
+def test_a_missing_template_is_said(tmp_path):
+    with pytest.raises(PermanentError, match="cannot be read"):
+        load_template(tmp_path / "none.yaml")
+
+
+def test_a_template_may_be_empty_but_for_its_kind(tmp_path):
+    assert _load(tmp_path, "kind: Workflow\n") == {"kind": "Workflow"}

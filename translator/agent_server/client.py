@@ -1,0 +1,123 @@
+"""Brings events to agent-server over HTTP: one call, one POST, no retry (the policy is the service's)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from io import BytesIO
+from typing import Any, Self
+
+import aiohttp
+
+from translator.agent_server.address import join
+from translator.agent_server.json_text import MalformedError
+from translator.agent_server.protocol import EVENTS_PATH, encode_events, parse_held
+from translator.agent_server.verdict import EXCERPT, failure, retry_after, succeeded
+from translator.errors import TemporaryError
+
+MAX_ANSWER = 4 * 1024 * 1024
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class AgentServerClient:
+    """Sends events by POST.
+
+    Args:
+        base_url: agent-server's address (``http://`` or ``https://``), with a path prefix where it has one.
+        events_path: where below it events go.
+        token: sent as a bearer token, if any.
+        session: used and not closed; without one the client makes its own and closes it in `close`.
+        timeout: seconds for one call from the connection to the answer's last byte.
+        now: the time that an HTTP-date in Retry-After is compared with.
+
+    Raises:
+        PermanentError: the address is no http or https URL.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        events_path: str = EVENTS_PATH,
+        token: str = "",
+        session: aiohttp.ClientSession | None = None,
+        timeout: float = 30.0,
+        now: Callable[[], datetime] = _utc_now,
+    ) -> None:
+        self._url = join(base_url, events_path)
+        self._headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        if token:
+            self._headers["Authorization"] = f"Bearer {token}"
+        self._session = session
+        self._owned: aiohttp.ClientSession | None = None
+        self._timeout = aiohttp.ClientTimeout(total=timeout)
+        self._seconds = timeout
+        self._now = now
+
+    @property
+    def url(self) -> str:
+        """Where events go."""
+        return str(self._url)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Let go of the client's own connections."""
+        if self._owned is not None:
+            await self._owned.close()
+            self._owned = None
+
+    async def send(self, events: Sequence[Mapping[str, Any]]) -> dict[tuple[str, int], int]:
+        """Send one batch.
+
+        Returns:
+            (taskId, attempt) → highest seq that agent-server now holds.
+
+        Raises:
+            TemporaryError: no answer, an answer that makes no sense, or one of 408, 425, 429 and 5xx; sending
+                the same events again is right and harmless.
+            PermanentError: agent-server refuses this batch.
+        """
+        # as a file: aiohttp would write bytes in one go, holding up the event loop
+        body = BytesIO(encode_events(events))
+        try:
+            async with self._connections().post(
+                self._url, data=body, headers=self._headers, timeout=self._timeout, allow_redirects=False
+            ) as answer:
+                wait = retry_after(answer.headers.get("Retry-After"), self._now())
+                if not succeeded(answer.status):
+                    # an encoded character has at most four bytes
+                    start = await _read(answer, EXCERPT * 4)
+                    raise failure(self.url, answer.status, start.decode(errors="replace"), wait)
+                return parse_held(await _read(answer, MAX_ANSWER))
+        except TimeoutError as error:
+            raise TemporaryError(f"POST {self.url} had no answer within {self._seconds:g} s") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise TemporaryError(f"POST {self.url} failed: {str(error) or type(error).__name__}") from error
+        except MalformedError as error:
+            raise TemporaryError(
+                f"POST {self.url} was answered 2xx, but {error.message}", retry_after=wait
+            ) from error
+
+    def _connections(self) -> aiohttp.ClientSession:
+        if self._session is not None:
+            return self._session
+        if self._owned is None:
+            # no cookie of one answer may colour the next request
+            self._owned = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
+        return self._owned
+
+
+async def _read(answer: aiohttp.ClientResponse, limit: int) -> bytes:
+    """The body's first `limit` bytes."""
+    parts = bytearray()
+    while len(parts) < limit and (part := await answer.content.read(limit - len(parts))):
+        parts += part
+    return bytes(parts)

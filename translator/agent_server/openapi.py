@@ -1,0 +1,88 @@
+"""What the OpenAPI document says about bodies that the API reads itself, without a model."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from translator.agent_server.protocol import MAX_ITEMS, TASK_TYPES
+
+_TASK: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["taskId", "taskType", "args"],
+    "properties": {
+        "taskId": {"type": "string", "minLength": 1},
+        "taskType": {"enum": list(TASK_TYPES)},
+        "agentId": {"type": "string"},
+        "args": {
+            "type": "object",
+            "properties": {
+                "taskYaml": {"type": "string"},
+                "timeout": {"type": "integer", "description": "seconds"},
+                "scriptParams": {
+                    "type": ["string", "object"],
+                    "description": "a JSON object, or one as text",
+                },
+                "namespace": {"type": "string", "default": "default"},
+            },
+        },
+    },
+}
+
+_PROBLEM: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["severity", "path", "line", "column", "message", "hint", "code"],
+    "properties": {
+        "severity": {"enum": ["error", "warning"]},
+        "line": {"type": "integer"},
+        "column": {"type": "integer"},
+        **{name: {"type": "string"} for name in ("path", "message", "hint", "code")},
+    },
+}
+
+_ANSWER: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["taskId", "outcome"],
+    "properties": {
+        "taskId": {"type": "string"},
+        "outcome": {"enum": ["accepted", "duplicate", "conflict", "rejected"]},
+        "phase": {"type": "string"},
+        "message": {"type": "string"},
+        "problems": {"type": "array", "items": _PROBLEM},
+    },
+}
+
+_ERROR: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["code", "message"],
+            "properties": {"code": {"type": "string"}, "message": {"type": "string"}},
+        }
+    },
+}
+
+
+def _json(description: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
+BATCH: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": {"type": "array", "maxItems": MAX_ITEMS, "items": _TASK}}},
+    }
+}
+
+BATCH_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
+    200: _json("One answer for each item, in order", {"type": "array", "items": _ANSWER}),
+    400: _json("The body is no array of tasks in JSON", _ERROR),
+    401: _json("The bearer token is missing or wrong", _ERROR),
+    408: _json("The body came too slowly", _ERROR),
+    413: _json("The body is too large", _ERROR),
+    415: _json("The Content-Type is not application/json", _ERROR),
+    503: _json("Nothing can be stored now; try again after Retry-After", _ERROR),
+}
+
+READY_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {503: _json("Tasks cannot be taken now", _ERROR)}

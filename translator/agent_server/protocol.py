@@ -1,0 +1,241 @@
+"""The wire format between agent-server and the translator (docs/protocol.md), and nothing but the format.
+
+Bytes and JSON data in, values out, and back; no I/O, no clock. No other module knows how a task is written.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal, TypeGuard
+
+from translator.agent_server.json_text import MalformedError, parse_json, unfit
+from translator.observe.event import Kind
+from translator.task.problem import Problem, Severity
+
+BATCH_PATH: Final = "/api/v1/agent/task/batch"
+INFO_PATH: Final = "/api/v1/agent/info"
+LOG_PATH: Final = "/api/v1/manager/agent/task/logv2"
+EVENTS_PATH: Final = "/api/v1/agent/task/events"
+
+TASK_TYPES: Final = ("CloudTask", "RevokeTask", "GetRunningTask")
+
+MAX_ITEMS: Final = 10_000
+
+ERROR_CODES: Final = {
+    404: "not-found",
+    405: "method-not-allowed",
+    413: "body-too-large",
+    415: "wrong-content-type",
+}
+
+_ITEM_FIELDS: Final = {"taskid": "taskId", "tasktype": "taskType", "agentid": "agentId", "args": "args"}
+
+Outcome = Literal["accepted", "duplicate", "conflict", "rejected"]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskItem:
+    """One item of a batch, its envelope checked, its content not.
+
+    Attributes:
+        task_id: never empty.
+        task_type: one of `TASK_TYPES`.
+        agent_id: empty where the item names none.
+        args: as it came, JSON data of any shape.
+    """
+
+    task_id: str
+    task_type: str
+    agent_id: str
+    args: object
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is said about one item.
+
+    Attributes:
+        task_id: empty only where the item had none.
+        outcome: ``accepted`` (durable now), ``duplicate`` (the same content is held already), ``conflict``
+            (other content is held under this taskId) or ``rejected`` (see the problems).
+        problems: all of them, warnings too, in order of position.
+        phase: the task's phase, where one is known (`translator.observe.event.Phase`).
+        message: one sentence, where there is more to say.
+    """
+
+    task_id: str
+    outcome: Outcome
+    problems: tuple[Problem, ...] = ()
+    phase: str = ""
+    message: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """The answer as JSON data; what is not known is left out."""
+        answer: dict[str, Any] = {"taskId": self.task_id, "outcome": self.outcome}
+        if self.phase:
+            answer["phase"] = self.phase
+        if self.message:
+            answer["message"] = self.message
+        if self.problems:
+            answer["problems"] = [problem.as_json() for problem in self.problems]
+        return answer
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An item whose envelope is at fault, so that it never reaches the intake.
+
+    Attributes:
+        task_id: empty where the item has no usable one.
+        problems: at least one; lines and columns are 1, for they belong to no taskYaml.
+    """
+
+    task_id: str
+    problems: tuple[Problem, ...]
+
+    def answer(self) -> Answer:
+        """The refusal as it is answered."""
+        return Answer(self.task_id, "rejected", self.problems)
+
+
+def parse_batch(data: object) -> list[TaskItem | Refusal]:
+    """Read a batch of tasks, each item on its own, in order.
+
+    Keys are read without regard to case, as Go's encoding/json does: the seed's text says ``agentID`` where
+    its example says ``agentId``. Keys that are not known are ignored.
+
+    Raises:
+        MalformedError: it is no array, or has more than `MAX_ITEMS` items.
+    """
+    if not isinstance(data, list):
+        raise MalformedError("not-an-array", f"the body must be an array of tasks, not {_kind(data)}")
+    if len(data) > MAX_ITEMS:
+        raise MalformedError("too-many-items", f"a batch holds at most {MAX_ITEMS} tasks, not {len(data)}")
+    return [_parse_item(item) for item in data]
+
+
+def encode_events(events: Sequence[Mapping[str, Any]]) -> bytes:
+    """A batch of events as the body of one POST."""
+    text = json.dumps({"events": events}, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    # what UTF-8 cannot hold, half a surrogate pair, becomes JSON's own escape for it
+    return text.encode("utf-8", "backslashreplace")
+
+
+def parse_events(body: bytes) -> list[dict[str, Any]]:
+    """Read a batch of events, as agent-server does.
+
+    Raises:
+        MalformedError: it is no batch of events, or one lacks what identifies it.
+    """
+    events = _member(parse_json(body), "events")
+    for index, event in enumerate(events):
+        _identity(event, f"events[{index}]", least_seq=1)
+        if not isinstance(event.get("agentId"), str) or not isinstance(event.get("kind"), str):
+            raise MalformedError("invalid-event", f"events[{index}] must have agentId and kind, both text")
+        if event["kind"] == Kind.LOG and not isinstance(event.get("lines"), list):
+            raise MalformedError("invalid-event", f"events[{index}] is a log event and must have lines")
+    return events
+
+
+def encode_held(held: Mapping[tuple[str, int], int]) -> bytes:
+    """The answer to a batch of events: (taskId, attempt) → highest seq held, 0 for none."""
+    rows = [{"taskId": task, "attempt": attempt, "seq": seq} for (task, attempt), seq in held.items()]
+    return json.dumps({"held": rows}, separators=(",", ":")).encode()
+
+
+def parse_held(body: bytes) -> dict[tuple[str, int], int]:
+    """Read the answer to a batch of events: (taskId, attempt) → highest seq held.
+
+    Raises:
+        MalformedError: it is no such answer.
+    """
+    held: dict[tuple[str, int], int] = {}
+    for index, row in enumerate(_member(parse_json(body), "held")):
+        task, attempt, seq = _identity(row, f"held[{index}]", least_seq=0)
+        held[task, attempt] = seq
+    return held
+
+
+def error_body(code: str, message: str) -> dict[str, Any]:
+    """The JSON body of every answer that is an error as a whole."""
+    return {"error": {"code": code, "message": message}}
+
+
+def _parse_item(item: object) -> TaskItem | Refusal:
+    if not isinstance(item, dict):
+        return _refusal("", ("", f"a task must be an object, not {_kind(item)}", "wrong-type"))
+    fields, clashes = _fields(item)
+    task_id = fields.get("taskId")
+    known_id = task_id if isinstance(task_id, str) else ""
+    if fault := unfit(item):
+        return _refusal("" if unfit(known_id) else known_id, ("", fault, "unfit-json"))
+    faults = [(name, "given twice, with two values", "duplicate-key") for name in clashes]
+    faults += [
+        (name, f"must be text, not {_kind(fields[name])}", "wrong-type")
+        for name in ("taskId", "taskType", "agentId")
+        if fields.get(name) is not None and not isinstance(fields[name], str)
+    ]
+    faults += [
+        (name, "is missing", "missing-key")
+        for name in ("taskId", "taskType")
+        if fields.get(name) in (None, "")
+    ]
+    task_type = fields.get("taskType")
+    if isinstance(task_type, str) and task_type and task_type not in TASK_TYPES:
+        faults.append(("taskType", f"{task_type[:64]!r} is no task type that runs here", "unknown-task-type"))
+    if faults:
+        return _refusal(known_id, *faults)
+    return TaskItem(str(task_id), str(task_type), str(fields.get("agentId") or ""), fields.get("args"))
+
+
+def _fields(item: Mapping[str, object]) -> tuple[dict[str, object], list[str]]:
+    """The known fields under their own names, and the names that came twice with different values."""
+    fields: dict[str, object] = {}
+    clashes: list[str] = []
+    for key, value in item.items():
+        name = _ITEM_FIELDS.get(key.lower())
+        if name is None:
+            continue
+        if name in fields and fields[name] != value:
+            clashes.append(name)
+        fields[name] = value
+    return fields, clashes
+
+
+def _refusal(task_id: str, *faults: tuple[str, str, str]) -> Refusal:
+    hints = {
+        "unknown-task-type": f"one of {', '.join(TASK_TYPES)}",
+        "missing-key": "every task needs taskId, taskType, agentId and args",
+    }
+    problems = (
+        Problem(Severity.ERROR, path, 1, 1, message, hints.get(code, ""), code)
+        for path, message, code in faults
+    )
+    return Refusal(task_id, tuple(problems))
+
+
+def _member(data: object, name: str) -> list[Any]:
+    rows = data.get(name) if isinstance(data, dict) else None
+    if not isinstance(rows, list):
+        raise MalformedError(f"no-{name}", f'the body must be {{"{name}": […]}}')
+    return rows
+
+
+def _identity(row: Any, where: str, *, least_seq: int) -> tuple[str, int, int]:
+    if isinstance(row, dict):
+        task, attempt, seq = row.get("taskId"), row.get("attempt"), row.get("seq")
+        if isinstance(task, str) and task and _is_count(attempt, 1) and _is_count(seq, least_seq):
+            return task, attempt, seq
+    raise MalformedError("no-identity", f"{where} must have taskId, attempt from 1 and seq from {least_seq}")
+
+
+def _is_count(value: object, least: int) -> TypeGuard[int]:
+    # not isinstance, for true is an int to it
+    return type(value) is int and value >= least
+
+
+def _kind(value: object) -> str:
+    names = {dict: "an object", list: "an array", str: "text", bool: "true or false", type(None): "null"}
+    return names.get(type(value), "a number")

@@ -1,0 +1,65 @@
+"""What the status and headers of agent-server's answer mean for the batch that was sent. No I/O, no clock."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+from translator.errors import PermanentError, TemporaryError
+
+# 408 Request Timeout, 425 Too Early, 429 Too Many Requests: RFC 9110, RFC 8470, RFC 6585
+TRY_AGAIN: Final = frozenset({408, 425, 429})
+
+MAX_RETRY_AFTER: Final = 3600.0
+
+EXCERPT: Final = 200
+
+
+def succeeded(status: int) -> bool:
+    """Whether the status says that the batch was taken."""
+    return 200 <= status < 300
+
+
+def failure(url: str, status: int, excerpt: str, wait: float | None) -> TemporaryError | PermanentError:
+    """The error that an answer other than 2xx is.
+
+    Args:
+        url: where the batch was sent.
+        status: the HTTP status.
+        excerpt: the start of the body; of it, the first `EXCERPT` characters are told.
+        wait: seconds that the answer's Retry-After asked for.
+    """
+    body = " ".join(excerpt.split())[:EXCERPT]
+    message = f"POST {url} was answered {status}" + (f": {body}" if body else "")
+    if status in TRY_AGAIN or status >= 500:
+        return TemporaryError(message, retry_after=wait)
+    return PermanentError(
+        message,
+        reason="AgentServerRefused",
+        remedy="check agent-server's address, its events path and the token, then replay the parked events",
+    )
+
+
+def retry_after(value: str | None, now: datetime) -> float | None:
+    """Seconds that a Retry-After header asks for, at most `MAX_RETRY_AFTER`.
+
+    Args:
+        value: the header: seconds or an HTTP-date (RFC 9110, 10.2.3).
+        now: an aware time.
+
+    Returns:
+        None where the header is absent or says neither.
+    """
+    if value is None:
+        return None
+    text = value.strip()
+    if text.isascii() and text.isdigit():
+        # a number too long to read is longer than the longest wait
+        return min(float(text[:12]), MAX_RETRY_AFTER)
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return min(max((aware - now).total_seconds(), 0.0), MAX_RETRY_AFTER)

@@ -1,0 +1,75 @@
+"""``translator serve``: the sidecar."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from translator.settings import Settings
+
+
+def serve(
+    config: Path | None = typer.Option(
+        None, "--config", metavar="FILE", help="The YAML file with the settings."
+    ),
+    listen: str | None = typer.Option(
+        None, metavar="HOST:PORT", help="Where the API is served; port 0 chooses one."
+    ),
+    agent_server: str | None = typer.Option(None, metavar="URL", help="Where events go (SERVER-ADDRESS)."),
+    engine: str | None = typer.Option(None, help="What runs the Workflows: local."),
+) -> None:
+    """Take tasks over HTTP, run them, and tell agent-server what happens, until SIGINT or SIGTERM."""
+    from translator.settings import InvalidSettingsError, load_settings
+
+    try:
+        settings = load_settings(config, listen=listen, server_address=agent_server, engine=engine)
+    except InvalidSettingsError as error:
+        print(f"serve: {error.message}", file=sys.stderr)
+        raise typer.Exit(2) from error
+    if not settings.server_address:
+        print(
+            "serve: no agent-server: give --agent-server URL or SERVER-ADDRESS in the file", file=sys.stderr
+        )
+        raise typer.Exit(2)
+
+    import asyncio
+
+    from translator.errors import PermanentError, TemporaryError
+    from translator.service.log import configure
+
+    configure(settings.log_level)
+    try:
+        asyncio.run(_serve(settings))
+    except TemporaryError as error:
+        print(f"serve: {error.message}", file=sys.stderr)
+        raise typer.Exit(3) from error
+    except PermanentError as error:
+        print(f"serve: {error.message}; {error.remedy}", file=sys.stderr)
+        raise typer.Exit(2) from error
+
+
+async def _serve(settings: Settings) -> None:
+    import asyncio
+    import signal
+
+    from translator.service.factory import running
+    from translator.service.http import serving
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def on_signal(number: int) -> None:
+        stop.set()
+        # A second one ends the process at once.
+        loop.remove_signal_handler(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, on_signal, number)
+    host, _, port = settings.listen.rpartition(":")
+    async with running(settings) as run, serving(run.app, host.strip("[]"), int(port)) as url:
+        print(f"serve: listening on {url}", file=sys.stderr, flush=True)
+        await stop.wait()

@@ -1,0 +1,185 @@
+"""The engine that runs Workflows on a cluster with Argo Workflows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import aclosing
+from datetime import UTC, datetime
+from typing import Any, Self
+
+import structlog
+
+from translator.engine.argo.answers import Call
+from translator.engine.argo.cancel import delete_unfinished_pods, order_shutdown
+from translator.engine.argo.client import ApiServer
+from translator.engine.argo.following import Following, Means
+from translator.engine.argo.objects import ARGO, CORE, collection, pod_key, workflow_key
+from translator.engine.argo.reaper import reap
+from translator.engine.argo.reflector import Reflector
+from translator.engine.argo.release import release
+from translator.engine.argo.slots import Slots
+from translator.engine.argo.submit import submit
+from translator.engine.argo.watching import Pace, Scope
+from translator.errors import TranslatorError
+from translator.observe.observation import Observation, WorkflowRef
+from translator.workflow.names import TASK_ID
+from translator.workflow.rendered import Rendered
+
+REAP_S = 600.0
+"""Seconds between two searches for what died half-way."""
+
+_log = structlog.get_logger(__name__)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class ArgoEngine:
+    """Satisfies `translator.service.engine.Engine`.
+
+    Args:
+        api: the API server; closed with the engine.
+        namespace: where all Workflows run; empty: in any namespace.
+        logs_at_once: how many logs are read at once.
+        kill_grace_s: seconds from `terminate` to the deletion of the pods that still run.
+        pace: how long things take.
+        now: tells the time.
+    """
+
+    def __init__(
+        self,
+        api: ApiServer,
+        *,
+        namespace: str = "",
+        logs_at_once: int = 200,
+        kill_grace_s: float = 60,
+        pace: Pace | None = None,
+        now: Callable[[], datetime] = _now,
+    ) -> None:
+        pace = pace or Pace()
+        workflows = Scope("workflows", collection(ARGO, "workflows", namespace), namespace, TASK_ID)
+        pods = Scope("pods", collection(CORE, "pods", namespace), namespace, TASK_ID)
+        self._api = api
+        self._namespace = namespace
+        self._kill_grace_s = kill_grace_s
+        self._pace = pace
+        self._now = now
+        self._means = Means(
+            api=api,
+            workflows=Reflector(api, workflows, pace, workflow_key),
+            pods=Reflector(api, pods, pace, pod_key),
+            slots=Slots(logs_at_once),
+            pace=pace,
+        )
+        self._ending: set[str] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @classmethod
+    async def from_kubeconfig(
+        cls, kubeconfig: str | None = None, *, context: str | None = None, **options: Any
+    ) -> Self:
+        """An engine for the cluster of a kubeconfig, or for the one that this process's pod runs in.
+
+        Args:
+            kubeconfig: the file; None: see `ApiServer.connect`.
+            context: the kubeconfig's context, if not its current one.
+            options: as the class takes them.
+
+        Raises:
+            PermanentError: there is no such configuration, or it is broken.
+        """
+        return cls(await ApiServer.connect(kubeconfig, context), **options)
+
+    async def start(self) -> None:
+        """Check that the cluster is there and lets us watch, and begin to.
+
+        Raises:
+            TemporaryError: it cannot be reached.
+            PermanentError: Argo is not installed, or a permission is missing.
+        """
+        for resource, base in (("workflows", ARGO), ("pods", CORE)):
+            call = Call("list", resource, self._namespace)
+            await self._api.get(call, collection(base, resource, self._namespace), {"limit": 1})
+        self._keep_doing(self._means.workflows.run)
+        self._keep_doing(self._means.pods.run)
+        self._keep_doing(self._reap)
+
+    async def close(self) -> None:
+        """Stop watching. The cluster goes on."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._api.close()
+
+    async def submit(self, rendered: Rendered) -> WorkflowRef:
+        """Create the objects, or adopt those of an earlier call; see `translator.engine.argo.submit`."""
+        return await submit(self._api, rendered)
+
+    async def follow(
+        self, ref: WorkflowRef, cursors: Mapping[str, Mapping[str, Any]]
+    ) -> AsyncIterator[Observation]:
+        """All that can be seen of one Workflow; see `translator.engine.argo.following`."""
+        async with aclosing(Following(self._means, ref, cursors).observations()) as observations:
+            async for seen in observations:
+                yield seen
+
+    async def terminate(self, ref: WorkflowRef) -> None:
+        """Order Argo to end the Workflow; pods that outlive the grace are deleted."""
+        await order_shutdown(self._api, ref)
+        if ref.uid not in self._ending:
+            self._ending.add(ref.uid)
+            self._spawn(self._kill_after_grace(ref))
+
+    async def release(self, ref: WorkflowRef) -> None:
+        """Let Argo and the garbage collector have the Workflow."""
+        await release(self._api, ref.namespace, ref.name, ref.uid)
+
+    async def _kill_after_grace(self, ref: WorkflowRef) -> None:
+        failures = 0
+        wait = self._kill_grace_s
+        try:
+            while True:
+                await self._pace.sleep(wait)
+                try:
+                    killed = await delete_unfinished_pods(self._api, ref)
+                except TranslatorError as error:
+                    failures += 1
+                    wait = self._pace.longest
+                    _log.warning("cannot delete pods", workflow=ref.name, error=error.message)
+                    if failures == 10:
+                        return
+                    continue
+                if killed:
+                    _log.info("deleted pods that outlived the grace", workflow=ref.name, pods=killed)
+                return
+        finally:
+            self._ending.discard(ref.uid)
+
+    async def _reap(self) -> None:
+        while True:
+            try:
+                await reap(self._api, self._namespace, self._now())
+            except TranslatorError as error:
+                _log.warning("cannot look for left-overs", error=error.message)
+            await self._pace.sleep(self._pace.uniform(REAP_S, 2 * REAP_S))
+
+    def _keep_doing(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._spawn(self._again_and_again(work))
+
+    async def _again_and_again(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run what should never end; a fault of ours in it must not silence every task for good."""
+        failures = 0
+        while True:
+            try:
+                await work()
+            except Exception:  # noqa: BLE001 (whatever it was: it is logged, and the job begins again)
+                failures += 1
+                _log.exception("a background job failed, starting it again", job=work.__qualname__)
+                await self._pace.pause(failures)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

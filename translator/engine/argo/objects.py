@@ -1,0 +1,119 @@
+"""Where Kubernetes keeps the objects of a Workflow, and how much of them is worth keeping in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from translator.observe.pods import step_of
+
+WORKFLOW_LABEL = "workflows.argoproj.io/workflow"
+"""Argo puts the Workflow's name on each of its pods."""
+
+ARGO = "/apis/argoproj.io/v1alpha1"
+CORE = "/api/v1"
+
+_NOT_STEPS = frozenset({"wait"})
+"""Argo's own container beside the user's; ``init`` is among the init containers."""
+
+
+class Key(NamedTuple):
+    """What a Workflow and its pods have in common."""
+
+    namespace: str
+    workflow: str
+
+
+def collection(base: str, resource: str, namespace: str = "") -> str:
+    """The path of a collection, of one namespace or of all."""
+    return f"{base}/namespaces/{namespace}/{resource}" if namespace else f"{base}/{resource}"
+
+
+def workflow_path(namespace: str, name: str) -> str:
+    """The path of a Workflow."""
+    return f"{collection(ARGO, 'workflows', namespace)}/{name}"
+
+
+def pod_path(namespace: str, name: str) -> str:
+    """The path of a pod."""
+    return f"{collection(CORE, 'pods', namespace)}/{name}"
+
+
+def workflow_key(workflow: Mapping[str, Any]) -> Key:
+    """The key of a Workflow."""
+    metadata = workflow["metadata"]
+    return Key(metadata.get("namespace", ""), metadata["name"])
+
+
+def pod_key(pod: Mapping[str, Any]) -> Key:
+    """The key of a pod's Workflow; its name is empty where the pod is not Argo's."""
+    metadata = pod["metadata"]
+    return Key(metadata.get("namespace", ""), (metadata.get("labels") or {}).get(WORKFLOW_LABEL, ""))
+
+
+def uid(thing: Mapping[str, Any]) -> str:
+    """The object's uid."""
+    found: str = thing["metadata"].get("uid", "")
+    return found
+
+
+def slim_workflow(workflow: Mapping[str, Any]) -> dict[str, Any]:
+    """A Workflow without what only field managers and Argo's controller read."""
+    status = {k: v for k, v in (workflow.get("status") or {}).items() if k not in _CONTROLLERS_OWN}
+    return {**workflow, "metadata": _slim_metadata(workflow), "status": status}
+
+
+def slim_pod(pod: Mapping[str, Any]) -> dict[str, Any]:
+    """A pod without its environment, mounts and volumes: a script may be in them, several times over."""
+    spec = pod.get("spec") or {}
+    slim_spec = {k: spec[k] for k in ("activeDeadlineSeconds", "nodeName", "restartPolicy") if k in spec}
+    for kind in ("initContainers", "containers"):
+        slim_spec[kind] = [{"name": c["name"], "image": c.get("image", "")} for c in spec.get(kind) or ()]
+    return {**pod, "metadata": _slim_metadata(pod), "spec": slim_spec}
+
+
+def step_containers(pod: Mapping[str, Any]) -> dict[str, str]:
+    """The user's containers of a pod: container name → step name.
+
+    A pod of one step has it in ``main``; in a containerSet's pod the containers are named like the steps.
+    """
+    step = step_of(pod)
+    if step:
+        return {"main": step}
+    names = [c["name"] for c in pod["spec"].get("containers") or ()]
+    return {name: name for name in names if name not in _NOT_STEPS}
+
+
+def is_of(pod: Mapping[str, Any], workflow_uid: str) -> bool:
+    """Whether the pod belongs to that very Workflow."""
+    return any(owner.get("uid") == workflow_uid for owner in pod["metadata"].get("ownerReferences") or ())
+
+
+def container_states(pod: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The status of each container, by its name."""
+    return {status["name"]: status for status in (pod.get("status") or {}).get("containerStatuses") or ()}
+
+
+_CONTROLLERS_OWN = frozenset(
+    {"storedTemplates", "storedWorkflowTemplateSpec", "resourcesDuration", "synchronization"}
+)
+
+
+def _slim_metadata(thing: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in thing["metadata"].items() if k != "managedFields"}
+
+
+def has_started(state: Mapping[str, Any]) -> bool:
+    """Whether a container has started, by its status: then it may have written lines."""
+    states = state.get("state") or {}
+    return "running" in states or bool((states.get("terminated") or {}).get("startedAt"))
+
+
+def has_terminated(state: Mapping[str, Any]) -> bool:
+    """Whether a container has ended, by its status."""
+    return "terminated" in (state.get("state") or {})
+
+
+def has_ended(pod: Mapping[str, Any]) -> bool:
+    """Whether no container of the pod runs, or ever will."""
+    return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")

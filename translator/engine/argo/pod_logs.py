@@ -1,0 +1,233 @@
+"""Reads one container's log to its real end.
+
+A follow ends when the log is rotated, the connection is lost or the kubelet restarts, so its end is not the
+log's: the container's terminated state is. After that the log is read once more, without follow, and joined,
+since the follow of a container that ends just after a rotation lacks its last file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+import structlog
+
+from translator.engine.argo.answers import Call, RefusedError, UnavailableError
+from translator.engine.argo.client import ApiServer
+from translator.engine.argo.objects import Key, has_terminated, pod_path, uid
+from translator.engine.argo.outlet import LogObservation
+from translator.engine.argo.slots import Slots
+from translator.engine.argo.watching import Pace
+from translator.observe.cursor import Cursor, Join
+from translator.observe.executor import LogLine, UserLines
+from translator.observe.lines import text
+from translator.observe.observation import LogEnd, LogGap, LogLines
+
+ENDED = "ended"
+"""Key of a stored cursor whose log was read to its end: nothing of it is read again."""
+
+SILENCE_S = 600.0
+"""Seconds without a line after which a follow is begun anew: its connection may be dead."""
+
+TURN_S = 10.0
+"""Seconds after which a follow lets others read, if any wait."""
+
+UNREADABLE_TRIES = 5
+"""Reads of an ended container's log that may fail for good reasons of the node's before it counts as lost."""
+
+UNROTATED = 1024 * 1024
+"""Bytes: no kubelet rotates a smaller log (its default is 10 MiB), so all of it came in one piece."""
+
+Put = Callable[[LogObservation], Awaitable[None]]
+
+_log = structlog.get_logger(__name__)
+
+
+class Container:
+    """What is known of a container while its log is read; filled in by whoever watches its pod.
+
+    Args:
+        key: the Workflow's.
+        pod: the pod.
+        name: the container's name.
+        step: the step that it runs.
+    """
+
+    def __init__(self, key: Key, pod: Mapping[str, Any], name: str, step: str) -> None:
+        self.namespace = key.namespace
+        self.pod: str = pod["metadata"]["name"]
+        self.pod_uid = uid(pod)
+        self.name = name
+        self.step = step
+        self.id = ""
+        self.exit_code: int | None = None
+        self.terminated = False
+        self.over = asyncio.Event()
+        """Set once the container has ended, or its pod is gone."""
+
+    def see(self, status: Mapping[str, Any]) -> None:
+        """Take in the container's status."""
+        self.id = status.get("containerID") or self.id
+        if has_terminated(status):
+            self.terminated = True
+            self.exit_code = status["state"]["terminated"].get("exitCode")
+            self.over.set()
+
+    def lose(self) -> None:
+        """The pod is gone."""
+        self.over.set()
+
+
+class PodLog:
+    """The log of one container, from where a cursor left it.
+
+    Args:
+        api: the API server.
+        container: whose log.
+        cursor: as it was stored with the last lines; empty: from the start.
+        put: takes what was read; waits while the reader of that is slow.
+        slots: limit how many logs are read at once.
+        pace: how long things take.
+    """
+
+    def __init__(
+        self,
+        *,
+        api: ApiServer,
+        container: Container,
+        cursor: Mapping[str, Any],
+        put: Put,
+        slots: Slots,
+        pace: Pace,
+    ) -> None:
+        self._api = api
+        self._container = container
+        self._put = put
+        self._slots = slots
+        self._pace = pace
+        self._ended = bool(cursor.get(ENDED))
+        known = Cursor.from_json({k: v for k, v in cursor.items() if k != ENDED}) if cursor else None
+        here = (container.pod_uid, container.id)
+        self._cursor = known if known is not None and known.is_of(*here) else Cursor(*here)
+        self._received = 0
+        self._whole = False
+        self._failures = 0
+
+    @property
+    def cursor(self) -> dict[str, Any]:
+        """Where the log is to be read on from."""
+        return self._cursor.as_json()
+
+    async def run(self) -> None:
+        """Read to the end, and say so. Never raises but for cancellation."""
+        while not self._ended:
+            over = self._container.over.is_set()
+            try:
+                async with self._slots.turn():
+                    self._ended = await self._read(follow=not over)
+            except RefusedError as error:
+                await self._cannot(error, over=over)
+                continue
+            except UnavailableError as error:
+                self._whole = False
+                self._failures += 1
+                _log.debug("reading a log again", pod=self._container.pod, error=error.message)
+                await self._wait(error.retry_after)
+                continue
+            if self._whole and not self._ended:
+                await self._wait()
+        step = self._container.step
+        await self._put(LogLines(step, (), {**self._cursor.as_json(), ENDED: True}))
+        await self._put(LogEnd(step))
+
+    async def _read(self, *, follow: bool) -> bool:
+        """One request. Returns whether the log was read to its end.
+
+        Raises:
+            UnavailableError: try again.
+            RefusedError: there is no such log (now).
+        """
+        container = self._container
+        query: dict[str, Any] = {"container": container.name, "timestamps": "true"}
+        if follow:
+            query["follow"] = "true"
+        if self._cursor.since:
+            query["sinceTime"] = self._cursor.since
+        lines = UserLines()
+        join = Join(self._cursor, continuous=self._whole)
+        turn_ends = asyncio.get_running_loop().time() + TURN_S
+        call = Call("get", "pods/log", container.namespace, container.pod)
+        path = f"{pod_path(container.namespace, container.pod)}/log"
+        async with self._api.stream(call, path, query, silence=SILENCE_S) as chunks:
+            self._whole = False
+            async for chunk in chunks:
+                self._received += len(chunk)
+                await self._give(join.feed(lines.feed(chunk)), join)
+                if self._slots.wanted and follow and asyncio.get_running_loop().time() > turn_ends:
+                    return False
+        if lines.strange:
+            said = lines.strange[0].decode(errors="replace")[:300]
+            raise RefusedError(f"cannot {call}: {said}", status=400, reason="", remedy="")
+        self._failures += 1
+        self._whole = True
+        if not follow:
+            await self._give([*join.feed(lines.end(container.exit_code)), *join.end()], join)
+        return not follow
+
+    async def _give(self, fresh: Sequence[LogLine], join: Join) -> None:
+        if not fresh:
+            return
+        step = self._container.step
+        self._failures = 0
+        if join.lost:
+            join.lost = False
+            why = "the log was rotated while nobody read it"
+            await self._put(LogGap(step, why, None, self._cursor.as_json()))
+        self._cursor = self._cursor.after(fresh)
+        found = tuple(text(line.text) for line in fresh)
+        await self._put(LogLines(step, found, self._cursor.as_json(), fresh[-1].time))
+
+    async def _cannot(self, error: RefusedError, *, over: bool) -> None:
+        """There is no log to read: wait for it, or give up and say what is missing."""
+        self._failures += 1
+        waiting = error.status == 400 and (not over or self._failures < UNREADABLE_TRIES)
+        vanishing = error.status == 404 and not over
+        if waiting or vanishing:
+            await self._wait()
+            return
+        self._ended = True
+        if self._whole and self._received < UNROTATED:
+            return
+        why = (
+            "the pod was deleted before its log was read to its end" if error.status == 404 else error.message
+        )
+        await self._put(LogGap(self._container.step, why, None, self._cursor.as_json()))
+
+    async def _wait(self, at_least: float | None = None) -> None:
+        """Pause, but no longer than until the container is over."""
+        if self._container.over.is_set():
+            await self._pace.pause(max(1, self._failures), at_least)
+            return
+        over = asyncio.ensure_future(self._container.over.wait())
+        pause = asyncio.ensure_future(self._pace.pause(max(1, self._failures), at_least))
+        try:
+            await asyncio.wait({over, pause}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            over.cancel()
+            pause.cancel()
+
+
+async def end_unread(step: str, cursor: Mapping[str, Any], *, ran: bool, put: Put) -> None:
+    """End the log of a step whose pod was gone before anybody looked.
+
+    Args:
+        step: the step's name.
+        cursor: as it was stored last; empty: nothing was read.
+        ran: whether its process is known to have run.
+        put: takes the observations.
+    """
+    if ran and not cursor.get(ENDED):
+        ended = {**cursor, ENDED: True}
+        await put(LogGap(step, "the pod was gone before its log was read to its end", None, ended))
+    await put(LogEnd(step))

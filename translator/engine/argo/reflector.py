@@ -1,0 +1,57 @@
+"""Tells the followers of Workflows of every change of one kind of object, with one watch for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from translator.engine.argo.objects import Key
+from translator.engine.argo.watching import Change, Left, Pace, Scope, Seen, Source, watch_for_ever
+
+Sink = Callable[[Change], None]
+"""Takes a change at once, without waiting: a slow follower must not hold up the others."""
+
+
+class Reflector:
+    """One watch, whose changes go to those who asked for that Workflow.
+
+    It keeps no objects: a follower reads what exists when it begins, and keeps what it needs itself.
+
+    Args:
+        source: the API server.
+        scope: what to watch.
+        pace: how long things take.
+        key: the Workflow that an object belongs to.
+    """
+
+    def __init__(
+        self, source: Source, scope: Scope, pace: Pace, key: Callable[[Mapping[str, Any]], Key]
+    ) -> None:
+        self._source = source
+        self._scope = scope
+        self._pace = pace
+        self._key = key
+        self._sinks: dict[Key, list[Sink]] = {}
+
+    def subscribe(self, key: Key, sink: Sink) -> None:
+        """From now on, tell `sink` of all changes of that Workflow, and of each list's begin and end."""
+        self._sinks.setdefault(key, []).append(sink)
+
+    def unsubscribe(self, key: Key, sink: Sink) -> None:
+        """Undo `subscribe`."""
+        left = [one for one in self._sinks.get(key, ()) if one != sink]
+        if left:
+            self._sinks[key] = left
+        else:
+            self._sinks.pop(key, None)
+
+    async def run(self) -> None:
+        """Watch, until cancelled."""
+        async for change in watch_for_ever(self._source, self._scope, self._pace):
+            for sink in self._meant(change):
+                sink(change)
+
+    def _meant(self, change: Change) -> list[Sink]:
+        if isinstance(change, Seen | Left):
+            return self._sinks.get(self._key(change.object), [])
+        return [sink for sinks in self._sinks.values() for sink in sinks]

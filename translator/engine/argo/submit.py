@@ -1,0 +1,161 @@
+"""Creates the objects of an attempt, whatever happened to an earlier try.
+
+The ConfigMap comes first (the Workflow's pods need it), then the Workflow, which then becomes the ConfigMap's
+owner, so that both go together. What a try that died between them left is adopted by the next, or reaped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from translator.engine.argo.answers import Call, RefusedError, UnavailableError
+from translator.engine.argo.client import ApiServer
+from translator.engine.argo.objects import ARGO, CORE, collection, workflow_path
+from translator.errors import PermanentError, TemporaryError
+from translator.observe import reasons
+from translator.observe.observation import WorkflowRef
+from translator.workflow.names import SPEC_HASH
+from translator.workflow.rendered import Rendered
+
+STRICT = {"fieldValidation": "Strict"}
+"""Unknown and duplicate fields are refused, not dropped."""
+
+
+async def submit(api: ApiServer, rendered: Rendered) -> WorkflowRef:
+    """Create the objects, or adopt those of an earlier call.
+
+    Raises:
+        TemporaryError: the same call may succeed later.
+        PermanentError: the cluster will not have it, or has another object of that name.
+    """
+    files = None if rendered.files is None else await _ensure_files(api, rendered.files)
+    try:
+        workflow = await _ensure_workflow(api, rendered)
+    except PermanentError:
+        if files is not None and not _owners(files):
+            await _discard(api, files)
+        raise
+    metadata = workflow["metadata"]
+    if files is not None and not _owners(files):
+        await _own(api, files, workflow)
+    return WorkflowRef(namespace=metadata["namespace"], name=metadata["name"], uid=metadata["uid"])
+
+
+async def _ensure_workflow(api: ApiServer, rendered: Rendered) -> dict[str, Any]:
+    namespace, name = rendered.namespace, rendered.name
+    try:
+        call = Call("create", "workflows", namespace, name)
+        return await api.post(call, collection(ARGO, "workflows", namespace), rendered.workflow, STRICT)
+    except RefusedError as error:
+        if error.status != 409:
+            raise
+        refused: RefusedError | UnavailableError = error
+    except UnavailableError as error:
+        if error.status == 429:
+            raise
+        refused = error  # it may have been created all the same
+    existing = await _get(api, Call("get", "workflows", namespace, name), workflow_path(namespace, name))
+    if existing is None:
+        raise TemporaryError(refused.message, retry_after=getattr(refused, "retry_after", None)) from refused
+    if _spec_hash(existing) != _spec_hash(rendered.workflow):
+        raise PermanentError(
+            f"workflow {namespace}/{name} exists already, with other content",
+            reason=reasons.CONFLICT,
+            remedy="delete that Workflow, or use another task id",
+        ) from refused
+    return existing
+
+
+async def _ensure_files(api: ApiServer, files: Mapping[str, Any]) -> dict[str, Any]:
+    """The ConfigMap with this very content. One without an owner is what a dead try left: replaced."""
+    metadata = files["metadata"]
+    namespace, name = metadata["namespace"], metadata["name"]
+    path = f"{collection(CORE, 'configmaps', namespace)}/{name}"
+    try:
+        return await _create_files(api, files)
+    except RefusedError as error:
+        if error.status != 409:
+            raise
+        refused: RefusedError | UnavailableError = error
+    except UnavailableError as error:
+        if error.status == 429:
+            raise
+        refused = error
+    existing = await _get(api, Call("get", "configmaps", namespace, name), path)
+    if existing is None:
+        raise TemporaryError(refused.message) from refused
+    if _content(existing) == _content(files):
+        return existing
+    if _owners(existing):
+        raise PermanentError(
+            f"configmap {namespace}/{name} exists already, with other content",
+            reason=reasons.CONFLICT,
+            remedy="delete the Workflow that owns it, or use another task id",
+        ) from refused
+    await _discard(api, existing)
+    return await _create_files(api, files)
+
+
+async def _create_files(api: ApiServer, files: Mapping[str, Any]) -> dict[str, Any]:
+    namespace, name = files["metadata"]["namespace"], files["metadata"]["name"]
+    call = Call("create", "configmaps", namespace, name)
+    return await api.post(call, collection(CORE, "configmaps", namespace), files, STRICT)
+
+
+async def _own(api: ApiServer, files: Mapping[str, Any], workflow: Mapping[str, Any]) -> None:
+    """Make the Workflow the ConfigMap's owner."""
+    metadata = files["metadata"]
+    namespace, name = metadata["namespace"], metadata["name"]
+    owner = {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Workflow",
+        "name": workflow["metadata"]["name"],
+        "uid": workflow["metadata"]["uid"],
+        "controller": True,
+    }
+    change = {"metadata": {"uid": metadata["uid"], "ownerReferences": [owner]}}
+    path = f"{collection(CORE, 'configmaps', namespace)}/{name}"
+    try:
+        await api.patch(Call("patch", "configmaps", namespace, name), path, change)
+    except RefusedError as error:
+        if error.status not in (404, 409):
+            raise
+
+
+async def _discard(api: ApiServer, files: Mapping[str, Any]) -> None:
+    """Delete the ConfigMap, this very one. What cannot be deleted now is reaped later."""
+    metadata = files["metadata"]
+    namespace, name = metadata["namespace"], metadata["name"]
+    path = f"{collection(CORE, 'configmaps', namespace)}/{name}"
+    try:
+        body = {"preconditions": {"uid": metadata["uid"]}}
+        await api.delete(Call("delete", "configmaps", namespace, name), path, body)
+    except RefusedError as error:
+        if error.status not in (403, 404, 409):
+            raise
+    except UnavailableError:
+        return
+
+
+async def _get(api: ApiServer, call: Call, path: str) -> dict[str, Any] | None:
+    try:
+        return await api.get(call, path)
+    except RefusedError as error:
+        if error.status == 404:
+            return None
+        raise
+
+
+def _spec_hash(workflow: Mapping[str, Any]) -> str | None:
+    metadata = workflow["metadata"]
+    either = {**(metadata.get("labels") or {}), **(metadata.get("annotations") or {})}
+    return either.get(SPEC_HASH)
+
+
+def _owners(files: Mapping[str, Any]) -> list[Any]:
+    return files["metadata"].get("ownerReferences") or []
+
+
+def _content(files: Mapping[str, Any]) -> tuple[Any, Any]:
+    return files.get("data") or {}, files.get("binaryData") or {}

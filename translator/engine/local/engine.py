@@ -1,0 +1,169 @@
+"""The engine that runs Workflows on this machine: `translator.service.engine.Engine` without a cluster.
+
+It runs the rendered manifest, so what it runs is what a cluster would get. Its runs live and die with it:
+when its process ends, in whatever way, the steps' processes end too, and what they left is removed at the
+next start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import uuid
+from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from translator.engine.local.folder import EngineFolder, default_root
+from translator.engine.local.here import HereRunner
+from translator.engine.local.manifest import read_plan
+from translator.engine.local.oci import OciRunner
+from translator.engine.local.refusal import Notice
+from translator.engine.local.run import Run
+from translator.engine.local.runner import Runner
+from translator.errors import PermanentError
+from translator.observe.observation import Observation, WorkflowGone, WorkflowRef
+from translator.observe.reasons import CONFLICT, remedy
+from translator.workflow.names import SPEC_HASH
+from translator.workflow.rendered import Rendered
+
+GRACE_S = 10.0
+"""Seconds that a process has between SIGTERM and SIGKILL (a pod has 30)."""
+
+RunnerName = Literal["process", "docker", "podman"]
+
+
+class LocalEngine:
+    """Runs Workflows on this machine.
+
+    Args:
+        root: where the runs' folders go; None: below the system's folder for temporary files.
+        runner: ``process``, or the program that runs each step in its image.
+        grace: seconds that a process has between SIGTERM and SIGKILL.
+        bubblewrap: whether processes get their mounts through bubblewrap where that works.
+        environment: the variables of this process; None: ``os.environ``.
+        on_notice: told before each run what differs from a cluster.
+    """
+
+    def __init__(
+        self,
+        *,
+        root: Path | None = None,
+        runner: RunnerName = "process",
+        grace: float = GRACE_S,
+        bubblewrap: bool = True,
+        environment: Mapping[str, str] | None = None,
+        on_notice: Callable[[WorkflowRef, Notice], None] | None = None,
+    ) -> None:
+        variables = os.environ if environment is None else environment
+        self._runner: Runner = (
+            HereRunner(variables, bubblewrap=bubblewrap)
+            if runner == "process"
+            else OciRunner(runner, variables)
+        )
+        self._folder = EngineFolder(root or default_root())
+        self._grace = grace
+        self._on_notice = on_notice
+        self._runs: dict[tuple[str, str], Run] = {}
+
+    async def start(self) -> None:
+        """Make the engine's folder, remove what dead engines left, find the programs that it needs.
+
+        Raises:
+            PermanentError: the folder cannot be used.
+            TemporaryError: the container program or its daemon cannot be reached.
+        """
+        await self._runner.start()
+        await asyncio.to_thread(self._folder.open)
+
+    async def close(self) -> None:
+        """End all runs and remove all that they left."""
+        for run in self._runs.values():
+            run.terminate()
+        for run in list(self._runs.values()):
+            await run.wait()
+            await run.discard()
+        self._runs.clear()
+        await asyncio.to_thread(self._folder.close)
+
+    def kill(self) -> None:
+        """End all processes at once, for those who cannot wait for `close`."""
+        for run in self._runs.values():
+            run.kill()
+
+    def examine(self, rendered: Rendered) -> list[Notice]:
+        """What will differ from a cluster, without running anything.
+
+        Raises:
+            PermanentError: the Workflow cannot be run here truthfully.
+        """
+        return self._runner.examine(read_plan(rendered))
+
+    async def submit(self, rendered: Rendered) -> WorkflowRef:
+        """Run a Workflow, unless it runs already.
+
+        Raises:
+            PermanentError: it cannot be run here truthfully, or another one of its name exists.
+        """
+        key = (rendered.namespace, rendered.name)
+        known = self._runs.get(key)
+        if known is not None:
+            if _spec_hash(known.manifest) != _spec_hash(rendered.workflow):
+                raise PermanentError(
+                    f"another Workflow {rendered.namespace}/{rendered.name} exists",
+                    reason=CONFLICT,
+                    remedy=remedy(CONFLICT),
+                )
+            return WorkflowRef(*key, known.uid)
+        plan = read_plan(rendered)
+        notices = self._runner.examine(plan)
+        ref = WorkflowRef(*key, str(uuid.uuid4()))
+        if self._on_notice is not None:
+            for notice in notices:
+                self._on_notice(ref, notice)
+        run = Run(
+            plan,
+            rendered.workflow,
+            uid=ref.uid,
+            folder=self._folder.new(),
+            runner=self._runner,
+            grace=self._grace,
+        )
+        self._runs[key] = run
+        run.begin()
+        return ref
+
+    async def follow(
+        self, ref: WorkflowRef, cursors: Mapping[str, Mapping[str, Any]]
+    ) -> AsyncIterator[Observation]:
+        """Yield all that can be seen of a Workflow; see `translator.service.engine.Engine.follow`."""
+        run = self._find(ref)
+        if run is None:
+            yield WorkflowGone()
+            return
+        async for observation in run.watched.follow(cursors):
+            yield observation
+
+    async def terminate(self, ref: WorkflowRef) -> None:
+        """End a Workflow's processes; nothing happens where it is not known (any more)."""
+        run = self._find(ref)
+        if run is not None:
+            run.terminate()
+
+    async def release(self, ref: WorkflowRef) -> None:
+        """Forget a Workflow and remove what it left; one that still runs is ended first."""
+        run = self._find(ref)
+        if run is not None:
+            run.terminate()
+            await run.wait()
+            await run.discard()
+            self._runs.pop((ref.namespace, ref.name), None)
+
+    def _find(self, ref: WorkflowRef) -> Run | None:
+        run = self._runs.get((ref.namespace, ref.name))
+        return run if run is not None and run.uid == ref.uid else None
+
+
+def _spec_hash(manifest: Mapping[str, Any]) -> str:
+    annotations: Mapping[str, str] = manifest["metadata"].get("annotations") or {}
+    return annotations.get(SPEC_HASH, "")

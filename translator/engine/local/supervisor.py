@@ -1,0 +1,267 @@
+"""The first process of a step: starts the user's program, ends it in time, and lets nothing of it live on.
+
+It is to a step what a container's init and its runtime are, and runs as a program of its own, with the
+standard library alone: ``python -I -S supervisor.py OUTPUT_FD``. Its input is the step (`read_step`), then
+orders, one a line: ``term`` (SIGTERM, after the grace SIGKILL) and ``kill``. The end of its input means that
+the engine is gone. It answers with one JSON object a line: ``{"started": pid}``, then ``{"exit": code, "why":
+"" | "deadline" | "terminated"}``, or ``{"failed": errno, "at": "chdir" | "exec" | "sandbox"}`` where the
+program could not be started.
+
+Descendants cannot leave: the supervisor is their subreaper (prctl(2), PR_SET_CHILD_SUBREAPER), so those that
+change their process group or session, or lose their parent, become its children, and all are killed when the
+program has ended, as the processes of a container are when its first one has. Should the supervisor itself be
+killed, the program dies by PR_SET_PDEATHSIG; only descendants of its own that outlive it are not caught then.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import select
+import signal
+import sys
+import time
+from typing import Any
+
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+SANDBOX_FD = 3
+"""Where bubblewrap says how far it came (its --json-status-fd)."""
+SWEEP_S = 0.002
+"""Seconds between two looks for what is still alive after SIGKILL."""
+GIVE_UP_S = 10.0
+"""Seconds after which a process that SIGKILL does not end (it hangs in the kernel) is left behind."""
+CLEANUP_S = 20.0
+"""Seconds that the clean-up command of a container runtime may take."""
+
+
+def descendants(of: int) -> list[int]:
+    """Process ids of all that descend from a process, from /proc (proc(5): the fourth field of stat)."""
+    children: dict[int, list[int]] = {}
+    for entry in os.listdir("/proc"):  # noqa: PTH208  pathlib would double the start of every step
+        if entry.isdigit():
+            try:
+                with open(f"/proc/{entry}/stat", "rb") as file:  # noqa: PTH123  as above
+                    parent = int(file.read().rpartition(b") ")[2].split()[1])
+            except (OSError, IndexError, ValueError):
+                continue
+            children.setdefault(parent, []).append(int(entry))
+    found: list[int] = []
+    waiting = [of]
+    while waiting:
+        mine = children.get(waiting.pop(), [])
+        found += mine
+        waiting += mine
+    return found
+
+
+def send(signum: int, pids: list[int]) -> None:
+    """Signal processes; those that ended meanwhile, or belong to another user, are passed over."""
+    for pid in pids:
+        try:
+            os.kill(pid, signum)
+        except (ProcessLookupError, PermissionError):
+            continue
+
+
+def tell(**fact: Any) -> None:
+    """Report one fact to the engine, if it is still there to read it."""
+    try:
+        os.write(1, json.dumps(fact).encode() + b"\n")
+    except BrokenPipeError:
+        return
+
+
+def spawn(
+    step: dict[str, Any], output: int, sandbox: int | None, libc: Any
+) -> tuple[int, tuple[str, int] | None]:
+    """Start the program in a session of its own.
+
+    Returns:
+        Its process id, and where it failed to start: at which call, and the errno.
+    """
+    reader, writer = os.pipe()
+    mother = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        at = "chdir"
+        try:
+            os.setsid()
+            libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            if os.getppid() != mother:
+                os._exit(1)
+            # Python ignores two of these, the supervisor the third; a program expects the system's default
+            signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+            signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_SETMASK, [])
+            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+            os.dup2(output, 1)
+            os.dup2(output, 2)
+            if sandbox is not None:
+                os.dup2(sandbox, SANDBOX_FD)
+            os.chdir(step["cwd"])
+            at = "exec"
+            os.execve(step["program"], step["argv"], step["env"])  # noqa: S606  no shell is wanted
+        except OSError as error:
+            os.write(writer, f"{at} {error.errno}".encode())
+        finally:
+            os._exit(127)
+    os.close(writer)
+    if sandbox is not None:
+        os.close(sandbox)
+    failure = os.read(reader, 64)
+    os.close(reader)
+    os.close(output)
+    if not failure:
+        return pid, None
+    at, _, errno = failure.decode().partition(" ")
+    return pid, (at, int(errno))
+
+
+class Guard:
+    """Watches one program until it has ended, by itself, by the deadline or by an order.
+
+    Args:
+        pid: the program.
+        step: what `main` read.
+        started: monotonic time of its start.
+    """
+
+    def __init__(self, pid: int, step: dict[str, Any], started: float) -> None:
+        self.pid = pid
+        self.grace = float(step["grace"])
+        # bubblewrap's own process passes no signal on: it dies of SIGTERM, and its child with it
+        self.spared = {pid} if step["sandbox"] else set()
+        self.deadline = started + float(step["timeout"]) if step["timeout"] is not None else None
+        self.kill_at: float | None = None
+        self.why = ""
+        self.code: int | None = None
+
+    def end(self, why: str, now: float) -> None:
+        """Ask the program to end; SIGKILL follows after the grace."""
+        if not self.why:
+            self.why = why
+            self.kill_at = now + self.grace
+            send(signal.SIGTERM, [p for p in descendants(os.getpid()) if p not in self.spared])
+
+    def reap(self) -> bool:
+        """Collect ended children; whether any is left."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return False
+            if pid == 0:
+                return True
+            if pid == self.pid:
+                code = os.waitstatus_to_exitcode(status)
+                # a container shows the end by signal n as 128 + n
+                self.code = code if code >= 0 else 128 - code
+
+    def kill_all(self) -> None:
+        """End every descendant and wait until they are gone."""
+        until = time.monotonic() + GIVE_UP_S
+        while True:
+            send(signal.SIGKILL, descendants(os.getpid()))
+            if not self.reap() or time.monotonic() > until:
+                return
+            time.sleep(SWEEP_S)
+
+    def watch(self, wakeup: int) -> None:
+        """Return when the program has ended, or has to be killed."""
+        heard = b""
+        while True:
+            self.reap()
+            now = time.monotonic()
+            if self.code is not None or (self.kill_at is not None and now >= self.kill_at):
+                return
+            if self.deadline is not None and now >= self.deadline:
+                self.end("deadline", now)
+            until = self.kill_at if self.why else self.deadline
+            readable, _, _ = select.select(
+                [0, wakeup], [], [], None if until is None else max(0.0, until - now)
+            )
+            if wakeup in readable:
+                os.read(wakeup, 4096)
+            if 0 in readable:
+                chunk = os.read(0, 4096)
+                if not chunk:
+                    self.why = self.why or "terminated"
+                    return
+                heard += chunk
+                if b"kill\n" in heard:
+                    self.why = self.why or "terminated"
+                    return
+                if b"term\n" in heard:
+                    self.end("terminated", time.monotonic())
+
+
+def read_exactly(size: int) -> bytes:
+    """That many bytes of input; ends the process where the engine is gone."""
+    data = b""
+    while len(data) < size:
+        chunk = os.read(0, size - len(data))
+        if not chunk:
+            os._exit(1)
+        data += chunk
+    return data
+
+
+def read_step() -> dict[str, Any]:
+    """The step: its size as 8 hexadecimal digits, then JSON.
+
+    Its keys: program (path), argv, env, cwd, timeout (s or null), grace (s), sandbox (whether the program is
+    bubblewrap), cleanup (argv, may be empty).
+    """
+    step: dict[str, Any] = json.loads(read_exactly(int(read_exactly(8), 16)))
+    return step
+
+
+def main() -> None:
+    """Run the step that the input describes."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(PR_SET_CHILD_SUBREAPER, 1)
+    output = int(sys.argv[1])
+    os.set_inheritable(output, False)
+    woken, waker = os.pipe()
+    os.set_blocking(woken, False)
+    os.set_blocking(waker, False)
+    signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    step = read_step()
+    said, saying = os.pipe() if step["sandbox"] else (None, None)
+    pid, failure = spawn(step, output, saying, libc)
+    started = time.monotonic()
+    if failure:
+        os.waitpid(pid, 0)
+        tell(failed=failure[1], at=failure[0])
+        return
+    tell(started=pid)
+    guard = Guard(pid, step, started)
+    guard.watch(woken)
+    guard.kill_all()
+    if step["cleanup"]:
+        clean_up(step)
+    if said is not None and not guard.why and b"exit-code" not in os.read(said, 65536):
+        tell(failed=0, at="sandbox")
+        return
+    tell(exit=137 if guard.code is None else guard.code, why=guard.why)
+
+
+def clean_up(step: dict[str, Any]) -> None:
+    """Run the command that removes what the program may have left with a daemon (a container)."""
+    pid = os.fork()
+    if pid == 0:
+        silent = os.open(os.devnull, os.O_RDWR)
+        for fd in (0, 1, 2):
+            os.dup2(silent, fd)
+        signal.alarm(int(CLEANUP_S))
+        os.execvpe(step["cleanup"][0], step["cleanup"], step["env"])  # noqa: S606  a list, not a shell
+    os.waitpid(pid, 0)
+
+
+if __name__ == "__main__":
+    main()

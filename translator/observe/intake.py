@@ -1,0 +1,114 @@
+"""What each kind of observation adds to what is known of an attempt; what follows from it is `standing`'s."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from translator.observe import ending, nodes, pods
+from translator.observe.event import Phase
+from translator.observe.observation import (
+    LogEnd,
+    LogGap,
+    LogLines,
+    Observation,
+    PodGone,
+    PodSeen,
+    Submitted,
+    Verdict,
+    WorkflowGone,
+    WorkflowSeen,
+)
+from translator.observe.outcome import refined
+from translator.observe.sight import NodeSight, PodSight
+from translator.observe.standing import in_turn
+from translator.observe.state import Ending, StepState, TaskState
+
+
+def repeats(state: TaskState, seen: Observation) -> bool:
+    """Whether these lines have been told already: an engine's cursor differs after each observation."""
+    if not isinstance(seen, LogLines | LogGap):
+        return False
+    return bool(seen.cursor) and state.cursors.get(seen.step) == seen.cursor
+
+
+def taken_in(state: TaskState, seen: Observation) -> TaskState:
+    """Return the state with what an observation tells, before anything is concluded from it."""
+    match seen:
+        case Submitted():
+            ref = seen.ref
+            known = replace(state, workflow=_ref(ref.namespace, ref.name, ref.uid, seen.url))
+        case WorkflowSeen():
+            known = _workflow(state, nodes.read(seen.object))
+        case WorkflowGone():
+            known = replace(state, ending=state.ending or state.verdict or ending.DELETED)
+        case PodSeen():
+            known = _pod(state, pods.read(seen.object))
+        case PodGone():
+            known = _pod(state, pods.read(seen.object, gone=True))
+        case LogLines() | LogGap():
+            known = _written(state, seen)
+        case LogEnd():
+            known = _changed(state, seen.step, lambda step: replace(step, log_ended=True))
+        case Verdict():
+            known = _verdict(state, seen)
+    return known
+
+
+def _ref(namespace: str, name: str, uid: str, url: str) -> dict[str, str]:
+    told = {"namespace": namespace, "name": name, "uid": uid, "url": url}
+    return {key: value for key, value in told.items() if value}
+
+
+def _workflow(state: TaskState, seen: nodes.WorkflowSight) -> TaskState:
+    uid = state.workflow.get("uid")
+    # one of the same name that somebody else made; or one that has ended, reset by `argo retry`
+    if (uid and seen.uid and uid != seen.uid) or state.ending is not None:
+        return state
+    sights = seen.steps or {}
+    return replace(
+        state,
+        workflow=state.workflow or _ref(seen.namespace, seen.name, seen.uid, ""),
+        ending=(state.verdict or ending.of_workflow(seen)) if seen.final else None,
+        steps=tuple(_with_node(step, sights.get(step.name)) for step in state.steps),
+    )
+
+
+def _with_node(step: StepState, seen: NodeSight | None) -> StepState:
+    if seen is None:
+        return step
+    return refined(step, seen) if step.phase.final else replace(step, node=seen.after(step.node))
+
+
+def _pod(state: TaskState, sights: Mapping[str, PodSight]) -> TaskState:
+    steps: list[StepState] = []
+    for step in state.steps:
+        steps.append(_with_pod(step, sights.get(step.name), steps))
+    return replace(state, steps=tuple(steps))
+
+
+def _with_pod(step: StepState, seen: PodSight | None, earlier: Sequence[StepState]) -> StepState:
+    if seen is None:
+        return step
+    if step.phase.final:
+        return refined(step, in_turn(seen, earlier))
+    return replace(step, seen_pod=seen.after(step.seen_pod))
+
+
+def _written(state: TaskState, seen: LogLines | LogGap) -> TaskState:
+    if state.step(seen.step) is None:
+        return state
+    known = _changed(state, seen.step, lambda step: replace(step, ran=True))
+    return replace(known, cursors={**state.cursors, seen.step: seen.cursor})
+
+
+def _verdict(state: TaskState, seen: Verdict) -> TaskState:
+    decided = state.verdict or Ending(Phase(seen.phase), seen.reason, seen.message)
+    if not seen.ended:
+        return replace(state, verdict=decided)
+    return replace(state, verdict=decided, overruled=True, ending=state.ending or decided)
+
+
+def _changed(state: TaskState, name: str, change: Callable[[StepState], StepState]) -> TaskState:
+    steps = tuple(change(step) if step.name == name else step for step in state.steps)
+    return replace(state, steps=steps)

@@ -1,0 +1,145 @@
+"""A Workflow → how it stands, and how each step's node in it stands."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from translator.observe import decompress
+from translator.observe.pods import TIMEOUT_ANNOTATION
+from translator.observe.sight import LONGEST_MESSAGE, NodeSight
+
+_FINAL: Final = frozenset({"Succeeded", "Failed", "Error"})
+_STEPS: Final = frozenset({"Pod", "Container", "Skipped"})
+
+# Argo 4.1 puts the container's name before its words ("main: Error (exit code 3)"), 3.6 does not
+_CONTAINER: Final = re.compile(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?: (?=\w+ \(exit code \d+\))")
+_EXIT_CODE: Final = re.compile(r"\(exit code (\d+)\)")
+
+SHUTDOWN: Final = "workflow shutdown with strategy"
+POD_DEADLINE: Final = "Pod was active on the node longer than the specified deadline"
+WORKFLOW_DEADLINE: Final = "Step exceeded its deadline"
+TEMPLATE_TIMEOUT: Final = "timeout"
+POD_DELETED: Final = "pod deleted"
+DEPENDENCY: Final = "exited with non-zero code"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowSight:
+    """A Workflow, as it is now.
+
+    Attributes:
+        phase: Argo's, or the root node's where that has ended and the Workflow has not: Argo 3.6 leaves a
+            Workflow Running for ever whose ``wait`` container was killed.
+        message: Argo's words about the whole.
+        shutdown: ``Terminate`` or ``Stop`` where somebody ordered it.
+        overdue: the Workflow's own ``activeDeadlineSeconds`` had passed when it ended.
+        steps: by step; None where Argo keeps the nodes elsewhere, or they cannot be read: pods alone tell.
+    """
+
+    namespace: str
+    name: str
+    uid: str
+    phase: str
+    message: str
+    shutdown: str
+    overdue: bool
+    steps: Mapping[str, NodeSight] | None
+
+    @property
+    def final(self) -> bool:
+        """Whether it has ended."""
+        return self.phase in _FINAL
+
+
+def read(workflow: Mapping[str, Any]) -> WorkflowSight:
+    """Return how a Workflow stands.
+
+    Steps are the nodes within the root's boundary, by ``displayName``: pod nodes below a DAG, or container
+    nodes of a containerSet's pod.
+    """
+    metadata, spec, status = workflow["metadata"], workflow.get("spec", {}), workflow.get("status") or {}
+    nodes = _nodes(status)
+    root = nodes.get(metadata["name"], {}) if nodes is not None else {}
+    phase = status.get("phase") or ""
+    if phase not in _FINAL and root.get("phase") in _FINAL:
+        phase = root["phase"]
+    return WorkflowSight(
+        namespace=metadata.get("namespace") or "",
+        name=metadata["name"],
+        uid=metadata.get("uid") or "",
+        phase=phase,
+        message=(status.get("message") or "")[:LONGEST_MESSAGE],
+        shutdown=spec.get("shutdown") or "",
+        overdue=_overdue(spec, status, status.get("finishedAt") or root.get("finishedAt")),
+        steps=None if nodes is None else _steps(workflow, nodes),
+    )
+
+
+def exit_code(message: str) -> int | None:
+    """Return the exit code that a node's message tells."""
+    found = _EXIT_CODE.search(message)
+    return int(found[1]) if found else None
+
+
+def _nodes(status: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    if status.get("nodes"):
+        nodes: Mapping[str, Any] = status["nodes"]
+        return nodes
+    if status.get("offloadNodeStatusVersion"):
+        return None
+    if not status.get("compressedNodes"):
+        return {}
+    try:
+        return decompress.nodes(status["compressedNodes"])
+    except decompress.UnreadableError:
+        # pods tell the same, if later; a Workflow must not stop being followed for it
+        return None
+
+
+def _steps(workflow: Mapping[str, Any], nodes: Mapping[str, Any]) -> dict[str, NodeSight]:
+    root = workflow["metadata"]["name"]
+    return {
+        node["displayName"]: _sight(workflow, node)
+        for node in nodes.values()
+        if node.get("boundaryID") == root and node.get("type") in _STEPS
+    }
+
+
+def _sight(workflow: Mapping[str, Any], node: Mapping[str, Any]) -> NodeSight:
+    message = _CONTAINER.sub("", node.get("message") or "")[:LONGEST_MESSAGE]
+    told = (node.get("outputs") or {}).get("exitCode")
+    phase = node.get("phase") or ""
+    late = message in (POD_DEADLINE, TEMPLATE_TIMEOUT)
+    spec, status = workflow.get("spec", {}), workflow.get("status", {})
+    return NodeSight(
+        kind=node["type"],
+        phase=phase,
+        message=message,
+        exit_code=exit_code(message) if told is None else int(told),
+        started_at=node.get("startedAt") or "",
+        finished_at=node.get("finishedAt") or "",
+        timeout=_timeout(spec, node) if late else "",
+        overdue=late and _overdue(spec, status, node.get("finishedAt")),
+        ran=phase == "Running",
+    )
+
+
+def _timeout(spec: Mapping[str, Any], node: Mapping[str, Any]) -> str:
+    for template in spec.get("templates", ()):
+        if template.get("name") == node.get("templateName"):
+            annotations = (template.get("metadata") or {}).get("annotations") or {}
+            return str(annotations.get(TIMEOUT_ANNOTATION, ""))
+    return ""
+
+
+def _overdue(spec: Mapping[str, Any], status: Mapping[str, Any], ended: str | None) -> bool:
+    """Whether the Workflow's own deadline had passed at a time."""
+    seconds, began = spec.get("activeDeadlineSeconds"), status.get("startedAt")
+    if seconds is None or not began or not ended:
+        return False
+    lasted = datetime.fromisoformat(ended) - datetime.fromisoformat(began)
+    return lasted.total_seconds() >= float(seconds)

@@ -1,0 +1,123 @@
+"""A pod → what it tells of each step whose container it has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from translator.observe import problems
+from translator.observe.sight import LONGEST_MESSAGE, PodSight
+
+STEP_LABEL: Final = "codo.dev/step"
+TIMEOUT_ANNOTATION: Final = "codo.dev/step-timeout"
+_NODE_NAME: Final = "workflows.argoproj.io/node-name"
+_WORKFLOW: Final = "workflows.argoproj.io/workflow"
+
+_EXECUTORS: Final = frozenset({"init", "wait"})
+_MAIN: Final = "main"
+
+# the kubelet's words for a container of which it knows nothing any more: exit code 137 is then made up
+_UNKNOWN: Final = "ContainerStatusUnknown"
+
+
+def read(pod: Mapping[str, Any], *, gone: bool = False) -> dict[str, PodSight]:
+    """Return what a pod tells, by step.
+
+    In the layout dag a pod has one step, in the container ``main``; in the layout pod each container but
+    Argo's own is the step of its name.
+
+    Args:
+        pod: the pod as JSON data.
+        gone: it no longer exists, and this is its last known form.
+    """
+    step = step_of(pod)
+    if step:
+        return {step: _sight(pod, _MAIN, shared=False, gone=gone)}
+    containers = pod.get("spec", {}).get("containers", ())
+    names = [container["name"] for container in containers if container["name"] not in _EXECUTORS]
+    return {name: _sight(pod, name, shared=True, gone=gone) for name in names}
+
+
+def step_of(pod: Mapping[str, Any]) -> str:
+    """Return the one step that a pod runs, or an empty text where it runs all of them."""
+    metadata = pod.get("metadata", {})
+    labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
+    if STEP_LABEL in labels:
+        return str(labels[STEP_LABEL])
+    node = str(annotations.get(_NODE_NAME, ""))
+    return node.removeprefix(str(labels.get(_WORKFLOW, ""))).removeprefix(".")
+
+
+def _sight(pod: Mapping[str, Any], container: str, *, shared: bool, gone: bool) -> PodSight:
+    metadata, status = pod["metadata"], pod.get("status") or {}
+    state, detail = _state(status, container)
+    started = _started(detail)
+    unknown = detail.get("reason") == _UNKNOWN
+    problem, words = _problem(status, container)
+    reason, message = _fate(status)
+    leaving = gone or bool(metadata.get("deletionTimestamp"))
+    return PodSight(
+        name=metadata["name"],
+        phase=status.get("phase") or "",
+        reason=reason,
+        message=message[:LONGEST_MESSAGE],
+        shared=shared,
+        container=state,
+        exit_code=None if unknown or not started else detail.get("exitCode"),
+        why="" if unknown else detail.get("reason") or "",
+        told=(detail.get("message") or "")[:LONGEST_MESSAGE],
+        started_at=started,
+        finished_at=detail.get("finishedAt") or "",
+        problem=problem,
+        problem_message=words[:LONGEST_MESSAGE],
+        timeout=(metadata.get("annotations") or {}).get(TIMEOUT_ANNOTATION, ""),
+        deleted=leaving and state != "terminated",
+        gone=gone,
+    )
+
+
+def _started(detail: Mapping[str, Any]) -> str:
+    """Return when a container started; what could not be started carries the epoch, or nothing."""
+    time = str(detail.get("startedAt") or "")
+    return "" if time.startswith("1970-") else time
+
+
+def _state(status: Mapping[str, Any], container: str) -> tuple[str, Mapping[str, Any]]:
+    """Return a container's state and its details."""
+    for known in status.get("containerStatuses") or ():
+        if known["name"] == container:
+            for state in ("terminated", "running", "waiting"):
+                if (detail := known.get("state", {}).get(state)) is not None:
+                    return state, detail
+    return "", {}
+
+
+def _problem(status: Mapping[str, Any], container: str) -> tuple[str, str]:
+    """Return why the step cannot start and Kubernetes' words to it, or two empty texts."""
+    for condition in status.get("conditions") or ():
+        if condition["type"] == "PodScheduled" and condition["status"] == "False":
+            words = condition.get("message") or ""
+            if reason := problems.waiting(condition.get("reason") or "", words):
+                return reason, words
+    # an init container, or wait, that cannot start holds the step up just the same
+    names = _EXECUTORS | {container}
+    everyone = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
+    for known in everyone:
+        state = known.get("state", {})
+        detail = state.get("waiting") or state.get("terminated") or {}
+        words = detail.get("message") or ""
+        reason = problems.waiting(detail.get("reason") or "", words)
+        if reason and known["name"] in names:
+            return reason, words or detail["reason"]
+    return "", ""
+
+
+def _fate(status: Mapping[str, Any]) -> tuple[str, str]:
+    """Return why the pod as a whole ended, in Kubernetes' words."""
+    if status.get("reason"):
+        return status["reason"], status.get("message") or ""
+    for condition in status.get("conditions") or ():
+        # preemption, drain and taints: kubernetes.io/docs/concepts/workloads/pods/disruptions
+        if condition["type"] == "DisruptionTarget" and condition["status"] == "True":
+            return "Evicted", f"{condition.get('reason')}: {condition.get('message')}"
+    return "", ""

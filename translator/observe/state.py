@@ -1,0 +1,142 @@
+"""All that is known of one attempt: what `translator.observe.reducer` remembers between two observations.
+
+It is stored with every event, so its JSON form leaves out what is absent, and what was seen of a step is
+forgotten once the step has ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from translator.observe.event import Phase, StepPhase
+from translator.observe.record import compact
+from translator.observe.sight import NodeSight, PodSight
+
+
+@dataclass(frozen=True, slots=True)
+class StepState:
+    """One step.
+
+    Attributes:
+        name: the step's name in the task.
+        phase: as told in events.
+        reason: of a step that failed, or that cannot start; empty otherwise.
+        message: one sentence to the reason.
+        exit_code: of the user's process, where it is known.
+        started_at: when the user's process started, RFC 3339.
+        finished_at: when it ended, RFC 3339.
+        pod: the pod's name.
+        ran: the user's process is known to have started.
+        log_ended: no more lines of it will come (`LogEnd`).
+        node: the last that a Workflow told; None once the step has ended.
+        seen_pod: the last that a pod told; None once the step has ended.
+    """
+
+    name: str
+    phase: StepPhase = StepPhase.PENDING
+    reason: str = ""
+    message: str = ""
+    exit_code: int | None = None
+    started_at: str = ""
+    finished_at: str = ""
+    pod: str = ""
+    ran: bool = False
+    log_ended: bool = False
+    node: NodeSight | None = None
+    seen_pod: PodSight | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The step as JSON data, from which `from_json` makes it again."""
+        return compact(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Make a step of what `as_json` gave."""
+        node, pod = data.get("node"), data.get("seen_pod")
+        return cls(
+            **{
+                **data,
+                "phase": StepPhase(data.get("phase", StepPhase.PENDING)),
+                "node": None if node is None else NodeSight(**node),
+                "seen_pod": None if pod is None else PodSight(**pod),
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How an attempt ends: decided, but told only when every log has been read to its end.
+
+    Attributes:
+        phase: a final one.
+        reason: empty where the steps' outcomes are to tell it.
+        message: one sentence, or the engine's own words.
+    """
+
+    phase: Phase
+    reason: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskState:
+    """One attempt.
+
+    Attributes:
+        seq: of the last event; the next one has this plus one.
+        phase: as told in the last status event.
+        steps: in the task's order.
+        workflow: ``{namespace, name, uid, url}`` as in status events, empty until it is known.
+        cursors: by step, from where the engine resumes its log.
+        verdict: the service's decision, if there is one.
+        overruled: whether the verdict also says that the engine has nothing of the attempt (`Verdict.ended`).
+        ending: how the attempt ends, once its Workflow has ended.
+    """
+
+    task_id: str
+    agent_id: str
+    attempt: int
+    seq: int
+    phase: Phase
+    steps: tuple[StepState, ...]
+    workflow: Mapping[str, str] = field(default_factory=dict)
+    cursors: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    verdict: Ending | None = None
+    overruled: bool = False
+    ending: Ending | None = None
+
+    @property
+    def final(self) -> bool:
+        """Whether the final status has been told: nothing follows it."""
+        return self.phase.final
+
+    def step(self, name: str) -> StepState | None:
+        """Return the step of a name, or None where the task has none."""
+        return next((step for step in self.steps if step.name == name), None)
+
+    def as_json(self) -> dict[str, Any]:
+        """The state as JSON data, from which `from_json` makes it again."""
+        return {
+            **compact(self),
+            "steps": [step.as_json() for step in self.steps],
+            "cursors": {step: dict(cursor) for step, cursor in self.cursors.items()},
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Make a state of what `as_json` gave."""
+        return cls(
+            **{
+                **data,
+                "phase": Phase(data["phase"]),
+                "steps": tuple(StepState.from_json(step) for step in data["steps"]),
+                "verdict": _ending(data.get("verdict")),
+                "ending": _ending(data.get("ending")),
+            }
+        )
+
+
+def _ending(data: Mapping[str, Any] | None) -> Ending | None:
+    return None if data is None else Ending(**{**data, "phase": Phase(data["phase"])})

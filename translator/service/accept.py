@@ -1,0 +1,138 @@
+"""Submissions to inbox: checked as a whole, durable before they are answered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
+from typing import Any
+
+import structlog
+
+from translator.agent_server.protocol import Answer, TaskItem
+from translator.observe.reducer import begin
+from translator.service import clock
+from translator.store.record import NewTask, dump
+from translator.store.store import Store
+from translator.task.parse import Parsed
+from translator.task.problem import Problem, Severity
+from translator.task.submission import parse_submission
+from translator.workflow.options import Options
+from translator.workflow.refusal import Untranslatable
+from translator.workflow.translate import translate
+
+_CONFLICT = "another task with other content was accepted under this taskId"
+
+_log = structlog.get_logger()
+
+
+class Acceptance:
+    """Takes tasks and revocations in; satisfies `translator.agent_server.api.Intake`.
+
+    Args:
+        store: where tasks are kept.
+        options: the translation's settings.
+        template: what every Workflow starts from.
+        on_accepted: called with the taskId of a new task.
+        on_revoked: called with the taskId of a task that is to be cancelled.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        options: Options,
+        template: Mapping[str, Any],
+        *,
+        on_accepted: Callable[[str], None],
+        on_revoked: Callable[[str], None],
+    ) -> None:
+        self._store = store
+        self._options = options
+        self._template = template
+        self._on_accepted = on_accepted
+        self._on_revoked = on_revoked
+
+    async def submit(self, items: Sequence[TaskItem]) -> list[Answer]:
+        """Answer each item; its tasks first, then its revocations.
+
+        Raises:
+            TemporaryError: Redis cannot keep them now. Sending the same batch again is right: what was kept
+                already is then a duplicate.
+        """
+        answers: dict[int, Answer] = {}
+        new: dict[int, tuple[NewTask, tuple[Problem, ...]]] = {}
+        for index, item in enumerate(items):
+            if item.task_type == "CloudTask":
+                checked = self._check(item)
+                if isinstance(checked, Answer):
+                    answers[index] = checked
+                else:
+                    new[index] = checked
+                await asyncio.sleep(0)  # a check takes milliseconds, and everything else waits for it
+        answers |= await self._keep(new)
+        for index, item in enumerate(items):
+            if item.task_type == "RevokeTask":
+                answers[index] = await self._revoke(item)
+            elif item.task_type != "CloudTask":
+                problem = _problem("taskType", f"{item.task_type} is not served here", "unknown-task-type")
+                answers[index] = Answer(item.task_id, "rejected", (problem,))
+        return [answers[index] for index in range(len(items))]
+
+    def _check(self, item: TaskItem) -> Answer | tuple[NewTask, tuple[Problem, ...]]:
+        parsed = parse_submission(item.task_id, item.agent_id, item.args)
+        task = parsed.task
+        if task is None:
+            return Answer(item.task_id, "rejected", parsed.problems)
+        try:
+            translate(task, attempt=1, options=self._options, template=self._template)
+        except Untranslatable as e:
+            return Answer(item.task_id, "rejected", _placed(parsed, e))
+        names = [step.name for step in task.steps]
+        state, events = begin(item.task_id, item.agent_id, 1, names, clock.rfc3339())
+        assert isinstance(item.args, Mapping), "parse_submission refuses other args"
+        content = dump({"agentId": item.agent_id, "args": item.args})
+        spec_hash = sha256(content.encode()).hexdigest()
+        new = NewTask(item.task_id, item.agent_id, item.args, spec_hash, state, tuple(events))
+        return new, parsed.problems
+
+    async def _keep(self, new: Mapping[int, tuple[NewTask, tuple[Problem, ...]]]) -> dict[int, Answer]:
+        if not new:
+            return {}
+        outcomes = await self._store.accept([task for task, _ in new.values()], int(clock.unix() * 1000))
+        answers = {}
+        for (index, (task, problems)), (outcome, phase) in zip(new.items(), outcomes, strict=True):
+            if outcome == "conflict":
+                problem = _problem("taskId", _CONFLICT, "task-id-conflict")
+                answers[index] = Answer(task.task_id, outcome, (problem,), phase)
+                continue
+            answers[index] = Answer(task.task_id, outcome, problems, phase)
+            if outcome == "accepted":
+                _log.info("accepted", taskId=task.task_id, agentId=task.agent_id)
+                self._on_accepted(task.task_id)
+        return answers
+
+    async def _revoke(self, item: TaskItem) -> Answer:
+        target = item.args.get("taskId") if isinstance(item.args, Mapping) else None
+        if not isinstance(target, str) or not target:
+            problem = _problem("args.taskId", "the task to revoke is missing", "missing-key")
+            return Answer(item.task_id, "rejected", (problem,))
+        outcome, phase = await self._store.revoke(target, f"revoked by the request {item.task_id}")
+        if outcome == "unknown":
+            problem = _problem("args.taskId", f"there is no task {target!r}", "unknown-task")
+            return Answer(item.task_id, "rejected", (problem,))
+        if outcome == "ended":
+            return Answer(item.task_id, "duplicate", (), phase, f"task {target!r} has ended already")
+        if outcome == "repeated":
+            return Answer(item.task_id, "duplicate", (), phase, f"task {target!r} is being cancelled already")
+        _log.info("revoked", taskId=target)
+        self._on_revoked(target)
+        return Answer(item.task_id, "accepted", (), phase, f"task {target!r} is being cancelled")
+
+
+def _placed(parsed: Parsed, refusal: Untranslatable) -> tuple[Problem, ...]:
+    faults = [parsed.place(f.path, f.message, f.hint, f.code) for f in refusal.faults]
+    return tuple(sorted([*parsed.problems, *faults], key=lambda p: (p.line, p.column)))
+
+
+def _problem(path: str, message: str, code: str) -> Problem:
+    return Problem(Severity.ERROR, path, 1, 1, message, "", code)

@@ -1,0 +1,175 @@
+"""One running attempt: its observations, reduced in order and stored before anything else happens."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import structlog
+from tenacity import AsyncRetrying, retry_if_exception_type
+
+from translator.errors import PermanentError, TemporaryError
+from translator.observe import reasons
+from translator.observe.event import Event
+from translator.observe.observation import Observation, Verdict, WorkflowRef
+from translator.observe.reducer import observe
+from translator.service import clock
+from translator.service.engine import Engine
+from translator.service.log_batches import regroup
+from translator.service.retry import pause, tell
+from translator.store.record import Record
+from translator.store.store import Store
+
+_QUEUE = 256
+"""Observations waiting to be stored; the engine waits while there are so many."""
+
+_FIRST_SIGHT_S = 5.0
+"""A deadline that passed while nobody looked waits so long for a sight of the Workflow: it may have ended."""
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """The engine yields no more: why, or None where it just ended."""
+
+    error: Exception | None
+
+
+class Attempt:
+    """Follows one attempt from its stored state to its final event.
+
+    Args:
+        store: where state, cursors and events go, in one transaction.
+        engine: what runs the Workflow.
+        record: the task as stored.
+        ref: the Workflow.
+        row_limit: log lines in one event.
+        on_events: called with the taskId when its outbox has grown.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        engine: Engine,
+        record: Record,
+        ref: WorkflowRef,
+        *,
+        row_limit: int,
+        on_events: Callable[[str], None],
+    ) -> None:
+        self._store = store
+        self._engine = engine
+        self._record = record
+        self._ref = ref
+        self._row_limit = row_limit
+        self._on_events = on_events
+        self._queue: asyncio.Queue[Observation | _Ended] = asyncio.Queue(_QUEUE)
+        self._seen = asyncio.Event()
+        self._terminating: asyncio.Task[None] | None = None
+        self.progressed = False
+
+    async def run(self, revoked: asyncio.Event) -> None:
+        """Return when the final event is stored.
+
+        Args:
+            revoked: set when the task is to be cancelled.
+
+        Raises:
+            TemporaryError: the engine or the store cannot go on now; what was stored stays, and a new Attempt
+                from the stored record goes on there. `progressed` says whether this one stored anything.
+            StaleWriterError: another follower has moved the task on.
+        """
+        helpers = [asyncio.create_task(self._watch()), asyncio.create_task(self._judge(revoked))]
+        try:
+            while not self._record.state.final:
+                await self._store_batch([await self._queue.get(), *self._waiting()])
+        finally:
+            if self._terminating is not None:
+                helpers.append(self._terminating)
+            for helper in helpers:
+                helper.cancel()
+            await asyncio.gather(*helpers, return_exceptions=True)
+
+    async def _watch(self) -> None:
+        ended = _Ended(None)
+        try:
+            async for seen in self._engine.follow(self._ref, self._record.state.cursors):
+                await self._queue.put(seen)
+        except Exception as e:  # noqa: BLE001 - it is raised again where the state is stored
+            ended = _Ended(e)
+        await self._queue.put(ended)
+
+    async def _judge(self, revoked: asyncio.Event) -> None:
+        """Decide that the attempt must end: when its time is up, or when it is revoked."""
+        deadline = self._record.deadline
+        assert deadline is not None, "it is stored with the Workflow"
+        try:
+            async with asyncio.timeout(max(0.0, deadline - clock.unix())):
+                await revoked.wait()
+        except TimeoutError:
+            await self._time_is_up()
+        else:
+            await self._queue.put(Verdict("Cancelled", reasons.REVOKED, "the task was revoked"))
+
+    async def _time_is_up(self) -> None:
+        try:
+            async with asyncio.timeout(_FIRST_SIGHT_S):
+                await self._seen.wait()
+        except TimeoutError:
+            _log.warning("the deadline has passed and the Workflow cannot be seen")
+        if self._record.state.ending is None:
+            message = "the task ran longer than its timeout"
+            await self._queue.put(Verdict("TimedOut", reasons.TASK_DEADLINE_EXCEEDED, message))
+
+    def _waiting(self) -> list[Observation | _Ended]:
+        return [self._queue.get_nowait() for _ in range(self._queue.qsize())]
+
+    async def _store_batch(self, batch: list[Observation | _Ended]) -> None:
+        """Reduce and store what is there; then act on what it says."""
+        seen = [each for each in batch if not isinstance(each, _Ended)]
+        await self._append(regroup(seen, self._row_limit))
+        if seen:
+            self._seen.set()
+        if any(isinstance(each, Verdict) and not each.ended for each in seen) and self._terminating is None:
+            # The verdict is durable: whatever the engine makes of it, the task ends as it says.
+            self._terminating = asyncio.create_task(self._terminate())
+        for each in batch:
+            if isinstance(each, _Ended) and not self._record.state.final:
+                await self._cut_off(each.error)
+
+    async def _append(self, observations: Iterable[Observation]) -> None:
+        state = self._record.state
+        events: list[Event] = []
+        now = clock.rfc3339()
+        for seen in observations:
+            state, told = observe(state, seen, now)
+            events += told
+        if state == self._record.state:
+            return
+        self._record = await self._store.append(self._record, state, events)
+        self.progressed = True
+        if events:
+            self._on_events(self._record.task_id)
+
+    async def _cut_off(self, error: Exception | None) -> None:
+        if isinstance(error, PermanentError):
+            verdict = Verdict("Error", error.reason, error.message, ended=True)
+            await self._append([verdict])
+            return
+        if error is not None:
+            raise error
+        raise TemporaryError(f"the engine stopped telling of Workflow {self._ref.name}")
+
+    async def _terminate(self) -> None:
+        _log.info("terminating", workflow=self._ref.name)
+        retrying = AsyncRetrying(
+            retry=retry_if_exception_type(TemporaryError), wait=pause, before_sleep=tell, reraise=True
+        )
+        try:
+            async for attempt in retrying:
+                with attempt:
+                    await self._engine.terminate(self._ref)
+        except PermanentError as e:
+            _log.error("cannot terminate", workflow=self._ref.name, error=e.message, remedy=e.remedy)

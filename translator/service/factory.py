@@ -1,0 +1,105 @@
+"""The composition root: everything that settings decide is put together here, and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import structlog
+from fastapi import FastAPI
+
+from translator.agent_server.api import create_app
+from translator.agent_server.client import AgentServerClient
+from translator.engine.local.engine import LocalEngine
+from translator.engine.local.refusal import Notice
+from translator.observe.observation import WorkflowRef
+from translator.service.engine import Engine
+from translator.service.service import Service
+from translator.service.template import load_template
+from translator.settings import Settings
+from translator.store.connect import connect
+from translator.store.embedded import Embedded
+from translator.store.store import Store
+from translator.workflow.options import Options
+
+_log = structlog.get_logger()
+
+ENGINES: Mapping[str, Callable[[Settings], Engine]] = {
+    "local": lambda _: LocalEngine(on_notice=_log_notice),
+}
+"""What each value of the setting ``engine`` stands for."""
+
+
+def _log_notice(ref: WorkflowRef, notice: Notice) -> None:
+    _log.warning("differs from a cluster", workflow=ref.name, step=notice.step, notice=notice.message)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A service that has started, and the API before it."""
+
+    service: Service
+    app: FastAPI
+
+
+@asynccontextmanager
+async def running(settings: Settings, *, engine: Engine | None = None) -> AsyncIterator[Running]:
+    """Everything that ``serve`` runs but the HTTP server, started; stopped and cleaned up at the end.
+
+    Call it from the main thread: an embedded Valkey dies with the thread that started it.
+
+    Args:
+        settings: all of them.
+        engine: used instead of the one that the settings name.
+
+    Raises:
+        TemporaryError: Redis or the engine cannot be reached.
+        PermanentError: the settings do not fit what is there.
+    """
+    async with AsyncExitStack() as stack:
+        if settings.redis is None:
+            embedded = Embedded(settings.data_dir.expanduser())
+            stack.callback(embedded.stop)
+            embedded.start()
+            redis = connect(embedded.socket)
+        else:
+            redis = connect(settings.redis.addr, password=settings.redis.password, db=settings.redis.db)
+        stack.push_async_callback(redis.aclose)
+        store = Store(redis, shards=settings.shards, keep_s=settings.keep_finished_seconds)
+        await store.open()
+        sender = AgentServerClient(
+            settings.server_address, events_path=settings.events_path, token=settings.agent_server_token
+        )
+        stack.push_async_callback(sender.close)
+        service = Service(
+            store,
+            engine or ENGINES[settings.engine](settings),
+            sender,
+            options(settings),
+            load_template(settings.workflow.template),
+            row_limit=settings.row_limit,
+            parallel_submissions=settings.parallel_submissions,
+            parallel_deliveries=settings.parallel_deliveries,
+            sweep_seconds=settings.sweep_seconds,
+            flush_seconds=settings.flush_seconds,
+        )
+        stack.push_async_callback(service.stop)
+        await service.start()
+        info = {"bizId": settings.biz_id} if settings.biz_id else {}
+        yield Running(service, create_app(service, token=settings.api_token, ready=service.ready, info=info))
+
+
+def options(settings: Settings) -> Options:
+    """What a translation depends on, as the settings have it."""
+    chosen = settings.workflow
+    return Options(
+        layout=chosen.layout,
+        codo=chosen.codo,
+        start_grace_s=chosen.start_grace_seconds,
+        storage_class=chosen.storage_class,
+        shared_volume_size=chosen.shared_volume_size,
+        executor_service_account=chosen.executor_service_account,
+        service_account=chosen.service_account,
+        shards=settings.shards,
+    )

@@ -1,0 +1,86 @@
+"""Engine to outbox: what can be seen of every running attempt becomes its state and its events."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from translator.errors import PermanentError, TemporaryError
+from translator.observe.observation import WorkflowRef
+from translator.service.attempt import Attempt
+from translator.service.engine import Engine
+from translator.service.workers import Workers
+from translator.store.record import Record
+from translator.store.store import Store, UnknownTaskError
+
+_log = structlog.get_logger()
+
+
+class Follower:
+    """Follows every attempt with a Workflow until its last event is durable, then lets the engine forget it.
+
+    Args:
+        store: where state, cursors and events go, in one transaction.
+        engine: what runs Workflows.
+        row_limit: log lines in one event.
+        on_events: called with the taskId when its outbox has grown.
+    """
+
+    def __init__(
+        self, store: Store, engine: Engine, *, row_limit: int, on_events: Callable[[str], None]
+    ) -> None:
+        self._store = store
+        self._engine = engine
+        self._row_limit = row_limit
+        self._on_events = on_events
+        self._revoked: dict[str, asyncio.Event] = {}
+        self._workers = Workers("follow", self._follow)
+        self.wake = self._workers.wake
+        self.stop = self._workers.stop
+
+    def revoke(self, task_id: str) -> None:
+        """Say that the store now holds the wish to cancel a task."""
+        if task_id in self._revoked:
+            self._revoked[task_id].set()
+
+    async def _follow(self, task_id: str) -> None:
+        # The event is there before the record is read, so that no revocation falls between.
+        revoked = self._revoked[task_id] = asyncio.Event()
+        try:
+            record = await self._store.load(task_id)
+            if record is None:
+                raise UnknownTaskError(f"task {task_id} is not in the store")
+            if record.workflow is None or record.released:
+                return
+            if record.revoked:
+                revoked.set()
+            if not record.state.final and not await self._until_final(record, record.workflow, revoked):
+                return
+            await self._release(task_id, record.workflow)
+        finally:
+            del self._revoked[task_id]
+
+    async def _until_final(self, record: Record, ref: WorkflowRef, revoked: asyncio.Event) -> bool:
+        attempt = Attempt(
+            self._store, self._engine, record, ref, row_limit=self._row_limit, on_events=self._on_events
+        )
+        try:
+            await attempt.run(revoked)
+        except TemporaryError as e:
+            if not attempt.progressed:
+                raise
+            # It went well for a while, so the next failure is again the first of its row.
+            _log.warning("following anew", error=e.message)
+            self.wake(record.task_id)
+            return False
+        return True
+
+    async def _release(self, task_id: str, ref: WorkflowRef) -> None:
+        try:
+            await self._engine.release(ref)
+        except PermanentError as e:
+            _log.error("cannot release", workflow=ref.name, error=e.message, remedy=e.remedy)
+        await self._store.release(task_id)
+        _log.info("finished", workflow=ref.name)

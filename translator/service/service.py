@@ -1,0 +1,141 @@
+"""The service: the flows together, from start to stop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import structlog
+
+from translator.agent_server.protocol import Answer, TaskItem
+from translator.errors import TemporaryError
+from translator.service.accept import Acceptance
+from translator.service.deliver import Deliverer, Sender
+from translator.service.engine import Engine
+from translator.service.follow import Follower
+from translator.service.submit import Submitter
+from translator.store.store import Store
+from translator.workflow.options import Options
+
+_log = structlog.get_logger()
+
+
+class Service:
+    """Takes tasks in, runs them, brings back what happens; satisfies `translator.agent_server.api.Intake`.
+
+    In one process each step wakes the next. The sweep finds what no one woke: what an earlier process left,
+    and what Redis could not say when it was asked.
+
+    Args:
+        store: where everything lies.
+        engine: what runs Workflows.
+        sender: what brings events to agent-server.
+        options: the translation's settings.
+        template: what every Workflow starts from.
+        row_limit: log lines in one event and one request.
+        parallel_submissions: at once.
+        parallel_deliveries: at once.
+        sweep_seconds: pause between two looks at all open tasks.
+        flush_seconds: time for the last deliveries in `stop`.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        engine: Engine,
+        sender: Sender,
+        options: Options,
+        template: Mapping[str, Any],
+        *,
+        row_limit: int = 1000,
+        parallel_submissions: int = 8,
+        parallel_deliveries: int = 16,
+        sweep_seconds: float = 10.0,
+        flush_seconds: float = 5.0,
+    ) -> None:
+        self._store = store
+        self._engine = engine
+        self._sweep_seconds = sweep_seconds
+        self._flush_seconds = flush_seconds
+        self._deliverer = Deliverer(store, sender, row_limit=row_limit, parallel=parallel_deliveries)
+        self._follower = Follower(store, engine, row_limit=row_limit, on_events=self._deliverer.wake)
+        self._submitter = Submitter(
+            store,
+            engine,
+            options,
+            template,
+            parallel=parallel_submissions,
+            on_events=self._deliverer.wake,
+            on_submitted=self._follower.wake,
+        )
+        self._acceptance = Acceptance(
+            store, options, template, on_accepted=self._accepted, on_revoked=self._follower.revoke
+        )
+        self._sweeping: asyncio.Task[None] | None = None
+        self._stopping = False
+
+    async def start(self) -> None:
+        """Make the engine ready and take up what an earlier process left.
+
+        Raises:
+            TemporaryError: the engine cannot be reached.
+            PermanentError: the engine cannot be used.
+        """
+        await self._engine.start()
+        self._sweeping = asyncio.create_task(self._sweep(), name="sweep")
+
+    async def stop(self) -> None:
+        """Take nothing more in, cut work off between two transactions, and send what is left for a while."""
+        self._stopping = True
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+            await asyncio.gather(self._sweeping, return_exceptions=True)
+        await self._submitter.stop()
+        await self._follower.stop()
+        try:
+            async with asyncio.timeout(self._flush_seconds):
+                await self._deliverer.idle()
+        except TimeoutError:
+            _log.warning("stopped with events undelivered; the next start sends them")
+        await self._deliverer.stop()
+        await self._engine.close()
+
+    async def submit(self, items: Sequence[TaskItem]) -> list[Answer]:
+        """Take tasks and revocations; see `translator.service.accept.Acceptance.submit`."""
+        if self._stopping:
+            raise TemporaryError("the service is stopping")
+        return await self._acceptance.submit(items)
+
+    async def ready(self) -> None:
+        """Whether tasks can be taken.
+
+        Raises:
+            TemporaryError: not now.
+        """
+        if self._stopping:
+            raise TemporaryError("the service is stopping")
+        await self._store.ping()
+
+    def _accepted(self, task_id: str) -> None:
+        self._submitter.wake(task_id)
+        self._deliverer.wake(task_id)
+
+    async def _sweep(self) -> None:
+        first = True
+        while True:
+            try:
+                for task in await self._store.open_tasks():
+                    if first and task.parked:
+                        # A restart is how settings change, so what was refused may be taken now.
+                        await self._store.unpark(task.task_id)
+                    if task.waits:
+                        self._submitter.wake(task.task_id)
+                    if task.runs:
+                        self._follower.wake(task.task_id)
+                    if task.backlog and (first or not task.parked):
+                        self._deliverer.wake(task.task_id)
+                first = False
+            except TemporaryError as e:
+                _log.warning("cannot look for open tasks", error=e.message)
+            await asyncio.sleep(self._sweep_seconds)

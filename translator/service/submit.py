@@ -1,0 +1,106 @@
+"""Inbox to engine: each accepted task becomes a Workflow, once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import structlog
+
+from translator.errors import PermanentError
+from translator.observe import reasons
+from translator.observe.observation import Observation, Submitted, Verdict, WorkflowRef
+from translator.observe.reducer import observe
+from translator.service import clock
+from translator.service.engine import Engine
+from translator.service.workers import Workers
+from translator.store.record import Record
+from translator.store.store import Store, UnknownTaskError
+from translator.task.model import Task
+from translator.task.problem import InvalidInput
+from translator.task.submission import parse_submission
+from translator.workflow.options import Options
+from translator.workflow.translate import translate
+
+_log = structlog.get_logger()
+
+
+class Submitter:
+    """Submits what waits in the inbox.
+
+    A crash anywhere leaves the task in the inbox; it is then rendered to the same bytes under the same name,
+    and the engine adopts what it already has.
+
+    Args:
+        store: where the inbox is.
+        engine: what runs Workflows.
+        options: the translation's settings.
+        template: what every Workflow starts from.
+        parallel: submissions at once.
+        on_events: called with the taskId when its outbox has grown.
+        on_submitted: called with the taskId when there is a Workflow to follow.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        engine: Engine,
+        options: Options,
+        template: Mapping[str, Any],
+        *,
+        parallel: int,
+        on_events: Callable[[str], None],
+        on_submitted: Callable[[str], None],
+    ) -> None:
+        self._store = store
+        self._engine = engine
+        self._options = options
+        self._template = template
+        self._on_events = on_events
+        self._on_submitted = on_submitted
+        self._workers = Workers("submit", self._submit, slots=parallel)
+        self.wake = self._workers.wake
+        self.stop = self._workers.stop
+
+    async def _submit(self, task_id: str) -> None:
+        record = await self._store.load(task_id)
+        if record is None:
+            raise UnknownTaskError(f"task {task_id} is not in the store")
+        if record.workflow is not None or record.state.final:
+            return
+        if not await self._store.begin(task_id):
+            message = "the task was revoked before it was submitted"
+            await self._end(record, Verdict("Cancelled", reasons.REVOKED, message, ended=True))
+            return
+        try:
+            task = _task(record)
+            rendered = translate(
+                task, attempt=record.state.attempt, options=self._options, template=self._template
+            )
+            ref = await self._engine.submit(rendered)
+        except PermanentError as e:
+            _log.warning("task refused", error=e.message, reason=e.reason)
+            await self._end(record, Verdict("Error", e.reason, e.message, ended=True))
+            return
+        await self._record(record, Submitted(ref), ref, clock.unix() + task.deadline_ns / 1e9)
+        _log.info("submitted", workflow=ref.name, namespace=ref.namespace)
+        self._on_submitted(task_id)
+
+    async def _end(self, record: Record, verdict: Verdict) -> None:
+        await self._record(record, verdict)
+        _log.info("ended before it ran", phase=verdict.phase, reason=verdict.reason)
+
+    async def _record(
+        self, record: Record, seen: Observation, ref: WorkflowRef | None = None, deadline: float | None = None
+    ) -> None:
+        state, events = observe(record.state, seen, clock.rfc3339())
+        await self._store.append(record, state, events, workflow=ref, deadline=deadline)
+        self._on_events(record.task_id)
+
+
+def _task(record: Record) -> Task:
+    parsed = parse_submission(record.task_id, record.agent_id, record.args)
+    if parsed.task is None:
+        # It was valid when it was accepted: a newer version may be stricter.
+        raise InvalidInput(parsed.problems)
+    return parsed.task

@@ -1,0 +1,216 @@
+"""The settings: a YAML file with the seed's names and ours, over it ``TRANSLATOR_…`` variables, then options.
+
+A field's key in the file is its name in camelCase, but for the seed's own five. Its variable is
+``TRANSLATOR_`` and the field's name in capitals, with ``__`` before a name inside a group
+(``TRANSLATOR_REDIS__ADDR``). A key that is not known is an error. A variable that is not known is none:
+Kubernetes itself sets TRANSLATOR_SERVICE_HOST and the like where a Service is called translator.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from translator.errors import PermanentError
+
+_FILE = "_file"
+
+_SEED_KEYS = {
+    "server_address": "SERVER-ADDRESS",
+    "biz_id": "BIZ-ID",
+    "row_limit": "ROW-LIMIT",
+    "log_level": "LOG-LEVEL",
+    "redis": "redisConfig",
+}
+
+
+class InvalidSettingsError(PermanentError):
+    """The settings cannot be used; the message says every reason, one a line."""
+
+
+class Redis(BaseModel):
+    """``redisConfig``: the Redis that keeps tasks and events."""
+
+    model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
+
+    addr: str = Field(min_length=1, description="host:port")
+    password: str = Field(default="", repr=False)
+    db: int = Field(default=0, ge=0)
+
+    @field_validator("addr")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        return _host_and_port(value, "6379")
+
+
+class Workflows(BaseModel):
+    """``workflow``: how tasks become Workflows (`translator.workflow.options` says what each means)."""
+
+    model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
+
+    layout: Literal["auto", "dag", "pod"] = "auto"
+    codo: Literal["auto", "always", "never"] = "auto"
+    start_grace_seconds: int = Field(default=300, ge=0)
+    storage_class: str = ""
+    shared_volume_size: str = "1Gi"
+    executor_service_account: str = "executor"
+    service_account: str = ""
+    template: Path | None = Field(
+        default=None, description="what every Workflow starts from; absent: the built-in one"
+    )
+
+
+class Settings(BaseSettings):
+    """All settings of ``translator serve``."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TRANSLATOR_", env_nested_delimiter="__", extra="forbid", coerce_numbers_to_str=True
+    )
+
+    server_address: str = Field(default="", description="agent-server's URL")
+    biz_id: str = Field(default="", description="the installation's business, told by GET /api/v1/agent/info")
+    row_limit: int = Field(
+        1000, ge=1, description="log lines in one event and in one request to agent-server"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    redis: Redis | None = Field(default=None, description="absent: an embedded Valkey")
+    workflow: Workflows = Workflows()
+
+    listen: str = Field(default="127.0.0.1:8080", description="host:port of the API")
+    api_token: str = Field(
+        default="", repr=False, description="the bearer token that callers of the API must show"
+    )
+    engine: Literal["local"] = "local"
+    data_dir: Path = Field(
+        default=Path("~/.local/state/translator"), description="where the embedded Valkey keeps its data"
+    )
+    agent_server_token: str = Field(
+        default="", repr=False, description="the bearer token shown to agent-server"
+    )
+    events_path: str = Field(
+        default="/api/v1/agent/task/events", pattern="^/", description="where events are posted"
+    )
+    shards: int = Field(
+        64, ge=1, le=4096, description="parts that tasks are split into; fixed with the first task"
+    )
+    keep_finished_seconds: int = Field(
+        default=86400, ge=0, description="how long a finished task is remembered"
+    )
+    parallel_submissions: int = Field(default=8, ge=1)
+    parallel_deliveries: int = Field(default=16, ge=1)
+    sweep_seconds: float = Field(default=10.0, gt=0, description="pause between two looks at all open tasks")
+    flush_seconds: float = Field(
+        default=5.0, ge=0, description="time for the last deliveries when the service stops"
+    )
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _lower(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
+    @field_validator("listen")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        return _host_and_port(value, "8080")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Options over variables over the file."""
+        del dotenv_settings, file_secret_settings
+        assert isinstance(init_settings, InitSettingsSource)
+        given = dict(init_settings.init_kwargs)
+        file = given.pop(_FILE, {})
+        return InitSettingsSource(settings_cls, given), env_settings, InitSettingsSource(settings_cls, file)
+
+
+def load_settings(file: Path | None = None, **options: Any) -> Settings:
+    """Read the settings.
+
+    Args:
+        file: the YAML file, if there is one.
+        options: what the command line says, by field name; None: it does not say.
+
+    Raises:
+        InvalidSettingsError: the file cannot be read, a key is not known, or a value will not do.
+    """
+    where = str(file) if file else "settings"
+    data = _renamed(Settings, _read(file), where, "") if file else {}
+    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+    given[_FILE] = data
+    try:
+        return Settings(**given)
+    except ValidationError as e:
+        raise _invalid([f"{where}: {_place(error['loc'])}: {error['msg']}" for error in e.errors()]) from e
+
+
+def _read(file: Path) -> Mapping[str, Any]:
+    try:
+        data = yaml.load(file.read_bytes(), Loader=yaml.CSafeLoader)
+    except (OSError, yaml.YAMLError) as e:
+        raise _invalid([f"{file}: {e}"]) from e
+    if data is not None and not isinstance(data, Mapping):
+        raise _invalid([f"{file}: must be a mapping of settings, not {type(data).__name__}"])
+    return data or {}
+
+
+def _renamed(model: type[BaseModel], data: Mapping[Any, Any], where: str, path: str) -> dict[str, Any]:
+    """The data under the fields' own names; groups too."""
+    names = {_key(name): name for name in model.model_fields}
+    unknown = [str(key) for key in data if key not in names]
+    if unknown:
+        raise _invalid([f"{where}: {path}{key}: unknown key{_hint(key, names)}" for key in unknown])
+    groups: dict[str, type[BaseModel]] = {"redis": Redis, "workflow": Workflows} if model is Settings else {}
+    renamed: dict[str, Any] = {}
+    for key, value in data.items():
+        name = names[key]
+        if value is None:
+            continue  # an empty value means "not set"
+        inner = groups.get(name)
+        renamed[name] = (
+            _renamed(inner, value, where, f"{path}{key}.") if inner and isinstance(value, Mapping) else value
+        )
+    return renamed
+
+
+def _key(name: str) -> str:
+    first, *rest = name.split("_")
+    return _SEED_KEYS.get(name) or first + "".join(word.capitalize() for word in rest)
+
+
+def _hint(key: str, known: Mapping[str, str]) -> str:
+    lower = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(key.lower(), lower, n=1)
+    return f" (did you mean {lower[near[0]]}?)" if near else ""
+
+
+def _place(loc: tuple[int | str, ...]) -> str:
+    keys = ".".join(_key(str(part)) for part in loc)
+    return f"{keys} (or TRANSLATOR_{'__'.join(str(part) for part in loc).upper()})"
+
+
+def _host_and_port(value: str, default: str) -> str:
+    host, colon, port = value.rpartition(":")
+    if not colon or value.endswith("]"):
+        host, port = value, default
+    if not host or "/" in host or not port.isdecimal() or int(port) > 65535:
+        raise ValueError("must be HOST:PORT")
+    return f"{host}:{port}"
+
+
+def _invalid(lines: list[str]) -> InvalidSettingsError:
+    return InvalidSettingsError(
+        "\n".join(lines), reason="InvalidSettings", remedy="correct the settings named"
+    )

@@ -1,0 +1,63 @@
+"""Redis' errors as ours: which of them may pass is decided here, once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from redis import exceptions
+
+from translator.errors import PermanentError, TemporaryError
+
+_PASSING = (
+    exceptions.ConnectionError,  # BusyLoadingError and MaxConnectionsError too
+    exceptions.TimeoutError,
+    exceptions.ReadOnlyError,  # a failover is under way
+    exceptions.OutOfMemoryError,
+    exceptions.ClusterError,
+    exceptions.TryAgainError,
+    OSError,
+)
+_PASSING_ANSWERS = (
+    "LOADING",
+    "MISCONF",
+    "NOREPLICAS",
+    "MASTERDOWN",
+    "CLUSTERDOWN",
+    "TRYAGAIN",
+    "READONLY",
+    "OOM",
+    "BUSY",
+)
+_REFUSALS = (exceptions.AuthenticationError, exceptions.AuthorizationError, exceptions.NoPermissionError)
+
+
+def may_pass(error: Exception) -> bool:
+    """Whether the same call may succeed later."""
+    # While connecting, redis-py raises what the server refuses as a ConnectionError of that.
+    if isinstance(error, _REFUSALS) or isinstance(error.__cause__, _REFUSALS):
+        return False
+    return isinstance(error, _PASSING) or str(error).startswith(_PASSING_ANSWERS)
+
+
+@contextmanager
+def wrapped(what: str) -> Iterator[None]:
+    """Wrap what Redis raises.
+
+    Args:
+        what: what was tried, naming the task or the server.
+
+    Raises:
+        TemporaryError: Redis is away, full, loading or failing over.
+        PermanentError: Redis refuses the credentials or the command.
+    """
+    try:
+        yield
+    except (exceptions.RedisError, OSError) as e:
+        if may_pass(e):
+            raise TemporaryError(f"{what}: Redis: {e}") from e
+        raise PermanentError(
+            f"{what}: Redis: {e}",
+            reason="StoreRefused",
+            remedy="check redisConfig (addr, password, db) and the user's permissions in Redis",
+        ) from e

@@ -1,0 +1,58 @@
+"""Entries that mean "not set": taken out before the schema sees them.
+
+The seed's full example shows every field, the unused ones as ``""``, ``[]``, ``{}`` or a list with one blank
+entry (``hostAliases: [{ip: "", hostnames: [""]}]``). Deep inside Kubernetes' structures ``{}`` has a
+meaning of its own (``emptyDir: {}``, an empty selector) and stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from translator.task.node import NullWord
+
+_POD_LISTS = ("env", "hostAliases", "imagePullSecrets", "tolerations", "topologySpreadConstraints", "volumes")
+_DNS_LISTS = ("nameservers", "options", "searches")
+
+
+def without_blanks(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The document with None for each blank entry of podTemplate's lists, so that indices stay."""
+    pod = data.get("podTemplate")
+    if not isinstance(pod, dict):
+        return dict(data)
+    pod = _blank_items(pod, _POD_LISTS)
+    if isinstance(pod.get("dnsConfig"), dict):
+        pod["dnsConfig"] = _blank_items(pod["dnsConfig"], _DNS_LISTS)
+    return {**data, "podTemplate": pod}
+
+
+def compact(value: Any) -> Any:
+    """A copy without nulls, deep down."""
+    if isinstance(value, dict):
+        return {key: compact(item) for key, item in value.items() if not _is_null(item)}
+    if isinstance(value, list):
+        return [compact(item) for item in value if not _is_null(item)]
+    return value
+
+
+def is_blank(value: Any) -> bool:
+    """Whether there is nothing in it but empty text, nulls and empty collections."""
+    if isinstance(value, dict):
+        return all(is_blank(item) for item in value.values())
+    if isinstance(value, list):
+        return all(is_blank(item) for item in value)
+    return value == "" or _is_null(value)
+
+
+def _is_null(value: Any) -> bool:
+    return value is None or isinstance(value, NullWord)
+
+
+def _blank_items(holder: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        key: [None if is_blank(item) else item for item in value]
+        if key in names and isinstance(value, list)
+        else value
+        for key, value in holder.items()
+    }

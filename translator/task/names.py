@@ -1,0 +1,62 @@
+"""The names that Kubernetes allows. Each function gives what is wrong, with a hint, or None."""
+
+from __future__ import annotations
+
+import re
+
+Fault = tuple[str, str]
+"""A message and a hint."""
+
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?")
+_ENV_NAME = re.compile(r"[ -<>-~]+")
+
+
+def label_fault(text: str) -> Fault | None:
+    """RFC 1123 label: step, namespace and volume names."""
+    if len(text) > 63:
+        return f"a name of {len(text)} characters is too long", "at most 63"
+    if _LABEL.fullmatch(text):
+        return None
+    meant = re.sub(r"[^a-z0-9-]+", "-", text.lower()).strip("-")
+    hint = f"such as {meant}" if meant else "such as step-1"
+    return f"{text!r} is not a name of lower-case letters, digits and inner '-'", hint
+
+
+def subdomain_fault(text: str) -> Fault | None:
+    """RFC 1123 subdomain: names of secrets, classes and claims."""
+    if len(text) > 253:
+        return f"a name of {len(text)} characters is too long", "at most 253"
+    if _SUBDOMAIN.fullmatch(text):
+        return None
+    return f"{text!r} is not a name of lower-case letters, digits, inner '-' and '.'", ""
+
+
+def label_value_fault(text: str) -> Fault | None:
+    """A label's value; may be empty."""
+    if len(text) <= 63 and _LABEL_VALUE.fullmatch(text):
+        return None
+    return f"{text[:80]!r} is not a label value", "at most 63 letters, digits, inner '-', '_' and '.'"
+
+
+def qualified_name_fault(text: str) -> Fault | None:
+    """A label's key or a resource's name: an optional domain and '/', then a non-empty label value."""
+    prefix, slash, name = text.rpartition("/")
+    if (
+        name
+        and len(name) <= 63
+        and _LABEL_VALUE.fullmatch(name)
+        and (not slash or subdomain_fault(prefix) is None)
+    ):
+        return None
+    return f"{text[:80]!r} is not a qualified name", "such as kubernetes.io/hostname"
+
+
+def env_name_fault(text: str) -> Fault | None:
+    """An environment variable's name: printable ASCII but '=' (KEP-4369, stable since Kubernetes 1.34)."""
+    if not text:
+        return "a variable needs a name", ""
+    if _ENV_NAME.fullmatch(text):
+        return None
+    return f"{text[:80]!r} is not a variable's name", "printable ASCII characters without '='"

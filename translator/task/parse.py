@@ -1,0 +1,149 @@
+"""From a taskYaml to a Task, or to every problem at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from translator.task.blanks import compact, without_blanks
+from translator.task.build import build_task
+from translator.task.document import decode
+from translator.task.finding import Finding
+from translator.task.identity import identity_findings
+from translator.task.model import Task
+from translator.task.node import Node
+from translator.task.params import read_params
+from translator.task.path import Path, format_path, parse_path
+from translator.task.problem import Problem, Severity
+from translator.task.rules import cross_findings
+from translator.task.schema_findings import findings
+from translator.task.tree import build
+from translator.task.validator import schema_errors
+
+MAX_PROBLEMS = 500
+"""More than anybody reads; a last problem says how many were left out."""
+
+_OUTSIDE = frozenset(("args", "taskId", "agentId"))  # parts of a submission that are not in the taskYaml
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What became of a taskYaml.
+
+    Attributes:
+        task: None if and only if a problem is an error.
+        problems: in order of position.
+        root: the document's tree, None where it could not be read.
+    """
+
+    task: Task | None
+    problems: tuple[Problem, ...]
+    root: Node | None = None
+
+    def locate(self, path: str) -> tuple[int, int]:
+        """Line and column of the value at the path, or of its nearest existing ancestor.
+
+        What is not in the taskYaml (``args.timeout``, …) is at line 1, column 1.
+        """
+        crumbs = parse_path(path)
+        if self.root is None or (crumbs and crumbs[0] in _OUTSIDE):
+            return 1, 1
+        return self.root.place(crumbs)
+
+    def place(self, path: str, message: str, hint: str, code: str) -> Problem:
+        """An error at its line."""
+        line, column = self.locate(path)
+        return Problem(Severity.ERROR, path, line, column, message, hint, code)
+
+
+def parse_task(
+    text: str | bytes,
+    *,
+    task_id: str,
+    agent_id: str = "",
+    namespace: str = "default",
+    timeout: int | None = None,
+    params: str | Mapping[str, Any] | None = None,
+) -> Parsed:
+    """Read a taskYaml and what came with it.
+
+    Args:
+        text: the taskYaml.
+        task_id: from the submission.
+        agent_id: from the submission; may be empty where there is none, as on the command line.
+        namespace: where the task shall run.
+        timeout: ``args.timeout`` in seconds, if given.
+        params: ``scriptParams``, as a JSON object or as text that holds one.
+
+    Returns:
+        The task, or every problem found. Never raises for what a user can write.
+    """
+    pairs, outside = read_params(params)
+    outside += identity_findings(task_id=task_id, agent_id=agent_id, namespace=namespace, timeout=timeout)
+    decoded = decode(text)
+    if isinstance(decoded, Problem):
+        return _parsed(None, [decoded], outside, None)
+    root, problems = build(decoded)
+    if root is None or root.entries is None:
+        if not any(problem.severity is Severity.ERROR for problem in problems):
+            problems.append(_no_mapping(root))
+        return _parsed(None, problems, outside, root)
+
+    data = without_blanks(root.data)
+    faulted = {problem.path for problem in problems}  # the tree knows better what is wrong there
+    found = [
+        finding
+        for finding in (*findings(schema_errors(data), root), *cross_findings(data))
+        if not faulted or format_path(finding.path) not in faulted
+    ]
+    if problems or any(finding.severity is Severity.ERROR for finding in [*found, *outside]):
+        return _parsed(None, problems, [*outside, *found], root)
+    data = compact(data)
+    for finding in found:
+        if finding.code == "unknown-kubernetes-key":
+            _drop(data, finding.path)
+    task = build_task(
+        data, task_id=task_id, agent_id=agent_id, namespace=namespace, timeout=timeout, params=pairs
+    )
+    return _parsed(task, problems, [*outside, *found], root)
+
+
+def _no_mapping(root: Node | None) -> Problem:
+    hint = "a taskYaml is a mapping with the key taskSpec"
+    if root is None or root.data is None:
+        return Problem(Severity.ERROR, "", 1, 1, "the document is empty", hint, "empty-document")
+    return Problem(
+        Severity.ERROR, "", root.line, root.column, "the document is not a mapping", hint, "not-a-mapping"
+    )
+
+
+def _parsed(
+    task: Task | None, problems: list[Problem], found: Iterable[Finding], root: Node | None
+) -> Parsed:
+    unplaced = Parsed(None, (), root)
+    placed = problems + [_problem(finding, unplaced) for finding in found]
+    placed.sort(key=lambda problem: (problem.line, problem.column, problem.path, problem.code))
+    if len(placed) > MAX_PROBLEMS:
+        placed = [p for p in placed if p.severity is Severity.ERROR] or placed
+    if len(placed) > MAX_PROBLEMS:
+        last = placed[MAX_PROBLEMS - 1]
+        message = f"and {len(placed) - MAX_PROBLEMS} more problems"
+        note = Problem(
+            last.severity, "", last.line, last.column, message, "mend these first", "too-many-problems"
+        )
+        placed = [*placed[:MAX_PROBLEMS], note]
+    return Parsed(task, tuple(placed), root)
+
+
+def _problem(finding: Finding, parsed: Parsed) -> Problem:
+    line, column = 1, 1
+    if parsed.root is not None and finding.path[0] not in _OUTSIDE:
+        line, column = parsed.root.place(finding.path, at_key=finding.at_key)
+    return finding.problem(line, column)
+
+
+def _drop(data: Any, path: Path) -> None:
+    for crumb in path[:-1]:
+        data = data[crumb]
+    data.pop(path[-1], None)

@@ -1,0 +1,113 @@
+"""The rules that tie fields together.
+
+They run on data that the schema may have faulted: each looks before it reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from translator.task import pod_rules, resource_rules, volume_rules
+from translator.task.finding import Finding
+from translator.task.look import mappings, sub, words
+from translator.task.path import Path
+from translator.task.problem import Severity
+
+MAX_STRING = 128 * 1024 - 1
+"""Bytes of one argument or ``NAME=value`` that Linux takes (MAX_ARG_STRLEN, 32 pages, less the final NUL)."""
+
+
+def cross_findings(data: Mapping[str, Any]) -> list[Finding]:
+    """Every fault that lies between fields, in no order."""
+    rules: tuple[Callable[[Mapping[str, Any]], Iterator[Finding]], ...] = (
+        _step_names,
+        _programs,
+        _environments,
+        volume_rules.volumes,
+        volume_rules.mounts,
+        resource_rules.requests_within_limits,
+        pod_rules.dns,
+        pod_rules.tolerations,
+        pod_rules.selectors,
+    )
+    return [finding for rule in rules for finding in rule(data)]
+
+
+def steps(data: Mapping[str, Any]) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+    """The steps that are mappings, each with its path."""
+    return mappings(("taskSpec", "steps"), sub(data, "taskSpec").get("steps"))
+
+
+def _step_names(data: Mapping[str, Any]) -> Iterator[Finding]:
+    first: dict[str, int] = {}
+    for number, (path, step) in enumerate(steps(data)):
+        name = step.get("name")
+        if not isinstance(name, str) or not name:
+            continue
+        if name in first:
+            message = f"the step name {name!r} is already taken by step {first[name] + 1}"
+            yield Finding((*path, "name"), message, "step names are unique", "duplicate-name")
+        first.setdefault(name, number)
+
+
+def _programs(data: Mapping[str, Any]) -> Iterator[Finding]:
+    for path, step in steps(data):
+        yield from _program(path, step)
+        command = step.get("command")
+        if isinstance(command, list) and command and command[0] == "":
+            yield Finding((*path, "command", 0), "the program's name is empty", "", "empty")
+        for key in ("command", "args"):
+            for item_path, item in words((*path, key), step.get(key)):
+                if len(item.encode()) > MAX_STRING:
+                    yield _too_long(item_path, "an argument", item)
+
+
+def _program(path: Path, step: Mapping[str, Any]) -> Iterator[Finding]:
+    """A step is a script, or a command with or without args."""
+    if step.get("script"):
+        if step.get("command"):
+            message, hint = "script and command exclude each other", "a step is either a script or a command"
+            yield Finding((*path, "command"), message, hint, "script-and-command")
+        elif step.get("args"):
+            hint = "write them into the script, or use command"
+            yield Finding((*path, "args"), "a script takes no args", hint, "script-and-args")
+    elif not step.get("command"):
+        if step.get("args"):
+            hint = "write the image's entrypoint as command: Argo cannot always ask the registry for it"
+            yield Finding((*path, "args"), "args need a command", hint, "args-without-command")
+        elif key := next((key for key in ("script", "command") if key in step), None):
+            yield Finding((*path, key), f"{key} is empty", "what shall the step run?", "empty")
+        else:
+            yield Finding(path, "the step runs nothing", "add script or command", "nothing-to-run")
+
+
+def _environments(data: Mapping[str, Any]) -> Iterator[Finding]:
+    for path, holder in (("podTemplate",), sub(data, "podTemplate")), *steps(data):
+        names: set[str] = set()
+        for entry_path, entry in mappings((*path, "env"), holder.get("env")):
+            yield from _variable(entry_path, entry)
+            name = entry.get("name")
+            if isinstance(name, str) and name in names:
+                message = f"the variable {name} is set twice; the later value wins"
+                place = (*entry_path, "name")
+                yield Finding(place, message, "remove one", "duplicate-env", Severity.WARNING)
+            names.add(name if isinstance(name, str) else "")
+
+
+def _variable(path: Path, entry: Mapping[str, Any]) -> Iterator[Finding]:
+    name, value, source = (entry.get(key) for key in ("name", "value", "valueFrom"))
+    place = (*path, "valueFrom")
+    if value and source:
+        message = "value and valueFrom exclude each other"
+        yield Finding(place, message, "remove one of the two", "two-values")
+    if isinstance(source, dict) and len([item for item in source.values() if item is not None]) != 1:
+        hint = "configMapKeyRef, secretKeyRef, fieldRef, resourceFieldRef or fileKeyRef"
+        yield Finding(place, "valueFrom needs exactly one source", hint, "one-source")
+    if isinstance(value, str) and len(f"{name}={value}".encode()) > MAX_STRING:
+        yield _too_long((*path, "value"), "a variable", value)
+
+
+def _too_long(path: Path, what: str, value: str) -> Finding:
+    message = f"{what} of {len(value.encode())} bytes is too long for Linux"
+    return Finding(path, message, f"at most {MAX_STRING} bytes", "too-long")

@@ -1,0 +1,1 @@
+"""What a taskYaml may hold, as cerberus schemas by topic."""

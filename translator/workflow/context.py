@@ -1,0 +1,108 @@
+"""How ``codo set-context`` in one step reaches ``codo get-context`` in a later one.
+
+Layout ``dag``: each step has the context as input and output parameter named ``context``. The input is in the
+env variable ``CODO_CONTEXT``; the output is read from the file that ``CODO_CONTEXT_FILE`` names, and is the
+input where the step wrote none. Layout ``pod``: all steps share that file. The values are encoded (see
+`translator.workflow.codo`), so that nothing on their way changes them.
+"""
+
+from __future__ import annotations
+
+import re
+
+from hera.workflows import models as m
+
+from translator.task.model import Step, Task
+from translator.workflow.codo import CODO
+from translator.workflow.options import Options
+
+PARAMETER = "context"
+VOLUME = "codo-context"
+DIRECTORY = "/codo/context"
+FILE = f"{DIRECTORY}/values"
+CODO_PATH = "/usr/local/bin/codo"
+CODO_KEY = "codo"
+"""The command's key in the ConfigMap (layout ``pod``)."""
+
+MAX_CONTEXT_BYTES = 32 * 1024
+"""Of one task: it travels through env variables."""
+
+MAX_CONTEXT_ALL_STEPS_BYTES = 256 * 1024
+"""Of all steps together: the Workflow's status keeps it for each."""
+
+MAX_CHAIN = 20
+"""How many steps back a value is looked for, where steps left no output at all."""
+
+_MENTION = re.compile(r"(?<!\w)codo(?!\w)")
+
+
+def wanted(task: Task, options: Options) -> bool:
+    """Whether the steps get ``codo``."""
+    if options.codo == "auto":
+        return any(_mentions(step) for step in task.steps)
+    return options.codo == "always"
+
+
+def _mentions(step: Step) -> bool:
+    return any(_MENTION.search(text) for text in (step.script or "", *step.command, *step.args))
+
+
+def limit(steps: int) -> int:
+    """Bytes that the encoded context may have."""
+    return min(MAX_CONTEXT_BYTES, MAX_CONTEXT_ALL_STEPS_BYTES // steps)
+
+
+def env(task: Task, *, as_parameter: bool) -> list[m.EnvVar]:
+    """The env variables that ``codo`` reads."""
+    variables = [
+        m.EnvVar(name="CODO_CONTEXT_FILE", value=FILE),
+        m.EnvVar(name="CODO_CONTEXT_LIMIT", value=str(limit(len(task.steps)))),
+    ]
+    if as_parameter:
+        value = f"{{{{inputs.parameters.{PARAMETER}}}}}"
+        variables.append(m.EnvVar(name="CODO_CONTEXT", value=value))
+    return variables
+
+
+def volume() -> m.Volume:
+    """Where the file lies: writable for any user, also where the root file system is read-only."""
+    return m.Volume(name=VOLUME, empty_dir=m.EmptyDirVolumeSource())
+
+
+def mount() -> m.VolumeMount:
+    """The volume in a step."""
+    return m.VolumeMount(name=VOLUME, mount_path=DIRECTORY)
+
+
+def inputs() -> m.Inputs:
+    """The context that a step gets; the first one gets none."""
+    return m.Inputs(parameters=[m.Parameter(name=PARAMETER, default="")])
+
+
+def outputs() -> m.Outputs:
+    """The context that a step leaves, also when it fails or is ended."""
+    unchanged = f"{{{{inputs.parameters.{PARAMETER}}}}}"
+    return m.Outputs(
+        parameters=[m.Parameter(name=PARAMETER, value_from=m.ValueFrom(path=FILE, default=unchanged))]
+    )
+
+
+def arguments(steps: tuple[Step, ...], index: int) -> m.Arguments | None:
+    """What a DAG task passes to its step: the context of the last step before it that left one.
+
+    A step without ``onError: continue`` has left its output, or nothing follows it: the chain ends there.
+    """
+    if index == 0:
+        return None
+    chain = []
+    for step in reversed(steps[max(0, index - MAX_CHAIN) : index]):
+        chain.append(f"tasks['{step.name}'].outputs?.parameters?.{PARAMETER}")
+        if not step.on_error_continue:
+            break
+    expression = " ?? ".join([*chain, "''"])
+    return m.Arguments(parameters=[m.Parameter(name=PARAMETER, value=f"{{{{={expression}}}}}")])
+
+
+def codo_artifact() -> m.Artifact:
+    """The command as an input of every step (layout ``dag``)."""
+    return m.Artifact(name="codo", path=CODO_PATH, mode=0o755, raw=m.RawArtifact(data=CODO))

@@ -1,0 +1,37 @@
+"""Labels, annotations and finalizer of the objects of one attempt."""
+
+from __future__ import annotations
+
+from hera.workflows import models as m
+
+from translator.task.model import Task
+from translator.workflow import names
+from translator.workflow.options import Options
+
+
+def labels(task: Task, attempt: int, options: Options) -> dict[str, str]:
+    """What the objects and pods of an attempt are found by."""
+    return {
+        names.TASK_ID: names.label_value(task.task_id),
+        names.AGENT_ID: names.label_value(task.agent_id),
+        names.ATTEMPT: str(attempt),
+        names.SHARD: str(names.shard(task.task_id, options.shards)),
+    }
+
+
+def workflow_metadata(task: Task, attempt: int, options: Options) -> m.ObjectMeta:
+    """The Workflow's metadata; Argo substitutes nothing in it."""
+    annotations = {
+        names.TASK_ID: task.task_id,
+        names.AGENT_ID: task.agent_id,
+        names.TITLE: task.display_name,
+    }
+    if task.description:
+        annotations[names.DESCRIPTION] = task.description
+    return m.ObjectMeta(
+        name=names.workflow_name(task.task_id, attempt),
+        namespace=task.namespace,
+        labels=labels(task, attempt, options),
+        annotations=annotations,
+        finalizers=None if options.standalone else [names.LOG_FINALIZER],
+    )

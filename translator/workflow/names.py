@@ -1,0 +1,88 @@
+"""Every name, label and annotation that a Workflow gets, legal whatever the task is called."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from hashlib import sha256
+
+PREFIX = "codo.dev/"
+"""The API group of the operator that this project replaces."""
+
+TASK_ID = PREFIX + "task-id"
+"""Label: the task's id, or `label_value` of it. Annotation: the id as it is."""
+
+AGENT_ID = PREFIX + "agent-id"
+"""Label and annotation, as `TASK_ID`."""
+
+ATTEMPT = PREFIX + "attempt"
+"""Label: the attempt's number."""
+
+SHARD = PREFIX + "shard"
+"""Label: the task's shard."""
+
+SPEC_HASH = PREFIX + "spec-hash"
+"""Annotation: SHA-256 of all objects of the attempt; tells our Workflow from another of its name."""
+
+STEP = PREFIX + "step"
+"""Label of a step's pod: the step's name."""
+
+STEP_TIMEOUT = PREFIX + "step-timeout"
+"""Annotation of a step's pod: the step's timeout as a Go duration."""
+
+LOG_FINALIZER = PREFIX + "logs"
+"""Finalizer: log lines may still be unread."""
+
+TITLE = "workflows.argoproj.io/title"
+DESCRIPTION = "workflows.argoproj.io/description"
+"""Annotations that Argo's UI shows."""
+
+MAX_NAME = 63
+"""Argo keeps the Workflow's name in a label value, which Kubernetes limits to 63 characters."""
+
+_HASH_LENGTH = 12
+_LABEL_VALUE = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?", re.ASCII)
+
+
+def workflow_name(task_id: str, attempt: int) -> str:
+    """The Workflow's name: ``task-<slug of the id>-<hash of the id>-a<attempt>``, at most 63 characters.
+
+    The hash keeps ids apart that differ only in what a name cannot hold.
+    """
+    start, end = "task-", f"-a{attempt}"
+    return f"{start}{_hashed(task_id, MAX_NAME - len(start) - len(end))}{end}"
+
+
+def files_name(workflow: str) -> str:
+    """The name of the ConfigMap that holds a Workflow's literal text."""
+    return f"{workflow}-files"
+
+
+def shard(task_id: str, shards: int) -> int:
+    """The task's shard, from 0 to ``shards - 1``; the same for every attempt and every process."""
+    return int(_digest(task_id)[:16], 16) % shards
+
+
+def label_value(text: str) -> str:
+    """The text where it is a legal label value, else its slug and hash; empty stays empty."""
+    if not text or _LABEL_VALUE.fullmatch(text):
+        return text
+    return _hashed(text, MAX_NAME)
+
+
+def entrypoint_name(steps: Collection[str]) -> str:
+    """The name of the template that holds the steps; templates share one name space with it."""
+    name = "task"
+    while name in steps:
+        name += "-steps"
+    return name
+
+
+def _hashed(text: str, room: int) -> str:
+    slug = re.sub(r"[^a-z0-9]+", "-", text.lower())[: room - _HASH_LENGTH - 1].strip("-")
+    digest = _digest(text)[:_HASH_LENGTH]
+    return f"{slug}-{digest}" if slug else digest
+
+
+def _digest(text: str) -> str:
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

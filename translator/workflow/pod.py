@@ -1,0 +1,85 @@
+"""``podTemplate``: each field on the Workflow, or in ``podSpecPatch`` where the Workflow has none."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from hera.workflows import models as m
+
+from translator.task.model import PodTemplate
+from translator.workflow.literals import refuse_templated
+from translator.workflow.options import Options
+from translator.workflow.refusal import Faults
+from translator.workflow.structure import plain, structure, structures
+
+_SPREAD_FIELDS = frozenset(
+    (
+        "labelSelector",
+        "matchLabelKeys",
+        "maxSkew",
+        "minDomains",
+        "nodeAffinityPolicy",
+        "nodeTaintsPolicy",
+        "topologyKey",
+        "whenUnsatisfiable",
+    )
+)
+"""Kubernetes' TopologySpreadConstraint, of which Hera has no model."""
+
+
+def pod_fields(pod: PodTemplate, options: Options, faults: Faults) -> dict[str, Any]:
+    """The arguments of ``WorkflowSpec`` that podTemplate's fields become, but for env and volumes."""
+    at = "podTemplate."
+    refuse_templated(pod.node_selector, at + "nodeSelector", faults)
+    fields: dict[str, Any] = {
+        "node_selector": dict(pod.node_selector) or None,
+        "tolerations": structures(m.Toleration, pod.tolerations, at + "tolerations", faults),
+        "affinity": structure(m.Affinity, pod.affinity, at + "affinity", faults),
+        "security_context": structure(
+            m.PodSecurityContext, pod.security_context, at + "securityContext", faults
+        ),
+        "dns_policy": plain(pod.dns_policy, at + "dnsPolicy", faults),
+        "dns_config": structure(m.PodDNSConfig, pod.dns_config, at + "dnsConfig", faults),
+        "pod_priority_class_name": plain(pod.priority_class_name, at + "priorityClassName", faults),
+        "scheduler_name": plain(pod.scheduler_name, at + "schedulerName", faults),
+        "image_pull_secrets": structures(
+            m.LocalObjectReference, pod.image_pull_secrets, at + "imagePullSecrets", faults
+        ),
+        "host_aliases": structures(m.HostAlias, pod.host_aliases, at + "hostAliases", faults),
+        "host_network": pod.host_network,
+        "automount_service_account_token": pod.automount_service_account_token,
+        "pod_spec_patch": _patch(pod, faults),
+    }
+    if pod.automount_service_account_token is False:
+        # Argo's executor still has to report, so it gets an account of its own.
+        fields["executor"] = m.ExecutorConfig(service_account_name=options.executor_service_account)
+    return fields
+
+
+def _patch(pod: PodTemplate, faults: Faults) -> str | None:
+    patch: dict[str, Any] = {}
+    if pod.runtime_class_name:
+        patch["runtimeClassName"] = plain(pod.runtime_class_name, "podTemplate.runtimeClassName", faults)
+    if pod.enable_service_links is not None:
+        patch["enableServiceLinks"] = pod.enable_service_links
+    if pod.topology_spread_constraints:
+        path = "podTemplate.topologySpreadConstraints"
+        patch["topologySpreadConstraints"] = [
+            _spread(constraint, f"{path}[{index}]", faults)
+            for index, constraint in enumerate(pod.topology_spread_constraints)
+        ]
+    if not patch:
+        return None
+    return json.dumps(patch, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _spread(constraint: Mapping[str, Any], path: str, faults: Faults) -> dict[str, Any]:
+    refuse_templated(constraint, path, faults)
+    known = {key: value for key, value in constraint.items() if key in _SPREAD_FIELDS}
+    if selector := structure(
+        m.LabelSelector, known.pop("labelSelector", {}), f"{path}.labelSelector", faults
+    ):
+        known["labelSelector"] = selector.model_dump(exclude_none=True, by_alias=True)
+    return known

@@ -1,0 +1,60 @@
+"""Why a valid task cannot become a Workflow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from translator.errors import PermanentError
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One reason; `translator.task.parse.Parsed.place` finds its line.
+
+    Attributes:
+        path: where in the taskYaml, as ``taskSpec.steps[0].image``.
+        message: what is wrong, in one sentence without a full stop.
+        hint: what would be right.
+        code: stable kebab-case name of the rule.
+    """
+
+    path: str
+    message: str
+    hint: str
+    code: str
+
+
+class Untranslatable(PermanentError):  # noqa: N818  # its base says that it is an error
+    """The task is valid, but no Workflow can do what it says.
+
+    Args:
+        faults: all of them; at least one.
+    """
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = tuple(faults)
+        first = self.faults[0]
+        super().__init__(
+            f"{first.path}: {first.message}",
+            reason="InvalidTask",
+            remedy="mend the problems listed and submit the task again",
+        )
+
+
+class Faults:
+    """Collects the faults of one translation, so that the user sees all at once."""
+
+    def __init__(self) -> None:
+        self._found: list[Fault] = []
+
+    def add(self, path: str, message: str, hint: str, code: str) -> None:
+        """Note one fault; the same fault twice counts once."""
+        fault = Fault(path, message, hint, code)
+        if fault not in self._found:
+            self._found.append(fault)
+
+    def check(self) -> None:
+        """Raise `Untranslatable` if there is any fault."""
+        if self._found:
+            raise Untranslatable(self._found)

@@ -1,0 +1,143 @@
+"""A task becomes an Argo Workflow: a pure function of (task, attempt, options, template)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+
+from hera.workflows import models as m
+
+from translator.task.model import Task
+from translator.workflow import context, names
+from translator.workflow.codo import CODO
+from translator.workflow.container import Processes
+from translator.workflow.container_set import container_set_template
+from translator.workflow.dag import dag_templates
+from translator.workflow.deadlines import workflow_seconds
+from translator.workflow.layout import choose
+from translator.workflow.literals import Files
+from translator.workflow.metadata import labels, workflow_metadata
+from translator.workflow.options import Options
+from translator.workflow.pod import pod_fields
+from translator.workflow.refusal import Faults
+from translator.workflow.rendered import Rendered
+from translator.workflow.template import POLICY, merged
+from translator.workflow.volumes import FILES, claims, shared_empty_dirs, volumes
+
+MAX_WORKFLOW_BYTES = 1024 * 1024
+"""etcd takes 1.5 MiB, and Argo adds the status."""
+
+
+def translate(task: Task, *, attempt: int, options: Options, template: Mapping[str, Any]) -> Rendered:
+    """The objects of one attempt: the same input gives the same bytes.
+
+    Args:
+        task: a checked task.
+        attempt: 1 for the first.
+        options: the translator's own choices.
+        template: what every Workflow starts from (`translator.service.template.load_template`).
+
+    Raises:
+        Untranslatable: no Workflow can do what the task says.
+    """
+    faults = Faults()
+    files = Files(names.files_name(names.workflow_name(task.task_id, attempt)))
+    workflow = m.Workflow(
+        api_version="argoproj.io/v1alpha1",
+        kind="Workflow",
+        metadata=workflow_metadata(task, attempt, options),
+        spec=_spec(task, attempt, options, files, faults),
+    )
+    _check_template_names(task, template, faults)
+    files.check(faults)
+    faults.check()
+    manifest = merged(merged(POLICY, template), workflow.model_dump(exclude_none=True, by_alias=True))
+    config_map = _config_map(task, attempt, options, files) if files.data else None
+    spec_hash, length = _hash(manifest, config_map)
+    if length > MAX_WORKFLOW_BYTES:
+        faults.add(
+            "taskSpec.steps",
+            f"the Workflow is {length} bytes, over {MAX_WORKFLOW_BYTES}",
+            "split the task, or move repeated text into a script",
+            "too-large",
+        )
+        faults.check()
+    manifest["metadata"]["annotations"][names.SPEC_HASH] = spec_hash
+    return Rendered(workflow=manifest, files=config_map)
+
+
+def _spec(task: Task, attempt: int, options: Options, files: Files, faults: Faults) -> m.WorkflowSpec:
+    one_pod = choose(task, options, faults) == "pod"
+    codo = context.wanted(task, options)
+    shared = [] if one_pod else shared_empty_dirs(task)
+    mounted = volumes(task, frozenset(volume.name for volume in shared), faults)
+    entrypoint = names.entrypoint_name([] if one_pod else [step.name for step in task.steps])
+    processes = Processes(task, files, faults, codo=codo, one_pod=one_pod)
+    if one_pod:
+        templates = [container_set_template(task, entrypoint, processes)]
+    else:
+        templates = dag_templates(task, entrypoint, processes, options, codo=codo)
+    if codo:
+        mounted.append(context.volume())
+    if codo and one_pod:
+        files.add(context.CODO_KEY, CODO)
+    if files.mounted:
+        mounted.append(_files_volume(files))
+    if one_pod:
+        # Argo mounts no volume of the Workflow in a containerSet, only the template's own.
+        templates[0].volumes, mounted = mounted or None, []
+    return m.WorkflowSpec(
+        entrypoint=entrypoint,
+        templates=templates,
+        template_defaults=m.Template(inputs=m.Inputs(artifacts=[context.codo_artifact()]))
+        if codo and not one_pod
+        else None,
+        active_deadline_seconds=workflow_seconds(task.deadline_ns),
+        service_account_name=options.service_account or None,
+        pod_metadata=m.Metadata(labels=labels(task, attempt, options)),
+        volumes=mounted or None,
+        volume_claim_templates=claims(task, options, faults) if shared else None,
+        volume_claim_gc=m.VolumeClaimGC(strategy="OnWorkflowCompletion") if shared else None,
+        **pod_fields(task.pod, options, faults),
+    )
+
+
+def _check_template_names(task: Task, template: Mapping[str, Any], faults: Faults) -> None:
+    """A step's template would merge with one that every Workflow starts from."""
+    taken = {entry.get("name") for entry in (template.get("spec") or {}).get("templates") or ()}
+    for index, step in enumerate(task.steps):
+        if step.name in taken:
+            faults.add(
+                f"taskSpec.steps[{index}].name",
+                f"every Workflow here has a template '{step.name}' of its own",
+                "rename the step",
+                "reserved-name",
+            )
+
+
+def _files_volume(files: Files) -> m.Volume:
+    # Executable, since codo may be among them; an int, as the API server takes no octal string.
+    source = m.ConfigMapVolumeSource(name=files.name, default_mode=0o755)
+    return m.Volume(name=FILES, config_map=source)
+
+
+def _config_map(task: Task, attempt: int, options: Options, files: Files) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {
+            "name": files.name,
+            "namespace": task.namespace,
+            "labels": labels(task, attempt, options),
+        },
+        "data": files.data,
+    }
+
+
+def _hash(manifest: Mapping[str, Any], config_map: Mapping[str, Any] | None) -> tuple[str, int]:
+    """SHA-256 of both objects, and the Workflow's length in bytes."""
+    workflow = json.dumps(manifest, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    files = json.dumps(config_map, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return sha256(workflow + b"\n" + files).hexdigest(), len(workflow)
