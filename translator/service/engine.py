@@ -10,16 +10,19 @@ from translator.workflow.rendered import Rendered
 
 
 class Engine(Protocol):
-    """Runs Workflows. Every method may raise `TemporaryError` (try again) or `PermanentError` (tell the user)."""
+    """Runs Workflows.
+
+    Every method may raise `TemporaryError` (try again) or `PermanentError` (tell the user).
+    """
 
     async def start(self) -> None:
         """Make ready: connect, begin to watch."""
 
     async def close(self) -> None:
-        """Let go of everything. What the engine runs elsewhere (a cluster) goes on; what it runs itself ends."""
+        """Let go of everything: what runs elsewhere (a cluster) goes on, what the engine runs itself ends."""
 
     async def submit(self, rendered: Rendered) -> WorkflowRef:
-        """Create the objects, or adopt those of an earlier call that got no answer (same name, same spec hash)."""
+        """Create the objects, or adopt those of an earlier call without an answer (same name and hash)."""
 
     def follow(
         self, ref: WorkflowRef, cursors: Mapping[str, Mapping[str, Any]]

@@ -9,10 +9,9 @@ from redis.asyncio import BlockingConnectionPool, Connection, Redis, UnixDomainS
 from redis.asyncio.retry import Retry
 from redis.backoff import ConstantBackoff
 
-_CONNECT_S = 2.0
-_ANSWER_S = 10.0
-"""Longer than the fsync of a busy disk, short enough to notice a server that hangs."""
+from translator.store.wrapped import ANSWER_S
 
+_CONNECT_S = 2.0
 _CONNECTIONS = 32
 
 
@@ -39,11 +38,11 @@ def connect(address: str | Path, *, password: str = "", db: int = 0) -> Redis:
         }
     pool = BlockingConnectionPool(
         max_connections=_CONNECTIONS,
-        timeout=_ANSWER_S,
+        timeout=ANSWER_S,
         password=password or None,
         db=db,
         protocol=2,
-        socket_timeout=_ANSWER_S,
+        socket_timeout=None,
         # One retry at once: after a restart of the server every pooled connection fails once.
         retry=Retry(ConstantBackoff(0.02), 1),
         **where,

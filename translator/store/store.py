@@ -59,7 +59,7 @@ class Store:
             TemporaryError: it does not.
             PermanentError: it refuses us.
         """
-        with wrapped("ping"):
+        async with wrapped("ping"):
             await self._redis.ping()
 
     async def open(self) -> None:
@@ -69,7 +69,7 @@ class Store:
             TemporaryError: Redis does not answer.
             PermanentError: it refuses us, or holds data that was split otherwise.
         """
-        with wrapped("open the store"):
+        async with wrapped("open the store"):
             await self._redis.set(SHARDS, self._shards, nx=True)
             held = int(await self._redis.get(SHARDS) or 0)
         if held != self._shards:
@@ -189,19 +189,19 @@ class Store:
 
     async def unpark(self, task_id: str) -> None:
         """Let the task's events be sent again."""
-        with wrapped(f"unpark task {task_id}"):
+        async with wrapped(f"unpark task {task_id}"):
             await self._redis.hdel(self._keys(task_id).task(task_id), "parked")
 
     async def load(self, task_id: str) -> Record | None:
         """The task's record, or None where the store does not know the task."""
-        with wrapped(f"load task {task_id}"):
+        async with wrapped(f"load task {task_id}"):
             fields: Any = await self._redis.hgetall(self._keys(task_id).task(task_id))
         return parse_record(task_id, fields) if fields else None
 
     async def outbox(self, task_id: str, count: int) -> list[Kept]:
         """The oldest `count` events that agent-server does not hold, in order; none for a parked task."""
         keys = self._keys(task_id)
-        with wrapped(f"read the outbox of task {task_id}"):
+        async with wrapped(f"read the outbox of task {task_id}"):
             async with self._redis.pipeline(transaction=False) as pipe:
                 pipe.hget(keys.task(task_id), "parked")
                 pipe.xrange(keys.outbox(task_id), count=count)
@@ -210,7 +210,7 @@ class Store:
 
     async def open_tasks(self) -> list[Open]:
         """All tasks of which something is still to be done, each shard's oldest submissions first."""
-        with wrapped("list the open tasks"):
+        async with wrapped("list the open tasks"):
             async with self._redis.pipeline(transaction=False) as pipe:
                 for number in range(self._shards):
                     pipe.zrange(ShardKeys(number).inbox, 0, -1)
@@ -226,7 +226,7 @@ class Store:
         return found
 
     async def _describe(self, ids: Sequence[bytes], waits: set[bytes]) -> list[Open]:
-        with wrapped(f"describe {len(ids)} open tasks"):
+        async with wrapped(f"describe {len(ids)} open tasks"):
             async with self._redis.pipeline(transaction=False) as pipe:
                 for raw in ids:
                     keys = self._keys(raw.decode())
@@ -257,13 +257,13 @@ class Store:
         ]  # fmt: skip
 
     async def _eval(self, script: str, keys: Sequence[str], args: Sequence[Any], what: str) -> Any:
-        with wrapped(what):
+        async with wrapped(what):
             return await self._redis.eval(script, len(keys), *keys, *args)
 
     async def _eval_many(self, script: str, calls: Sequence[_Call], what: str) -> list[Any]:
         answers: list[Any] = []
         for start in range(0, len(calls), _CHUNK):
-            with wrapped(what):
+            async with wrapped(what):
                 async with self._redis.pipeline(transaction=False) as pipe:
                     for keys, args in calls[start : start + _CHUNK]:
                         pipe.eval(script, len(keys), *keys, *args)

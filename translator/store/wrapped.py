@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from redis import exceptions
 
@@ -40,22 +41,30 @@ def may_pass(error: Exception) -> bool:
     return isinstance(error, _PASSING) or str(error).startswith(_PASSING_ANSWERS)
 
 
-@contextmanager
-def wrapped(what: str) -> Iterator[None]:
-    """Wrap what Redis raises.
+ANSWER_S = 10.0
+"""Longer than the fsync of a busy disk, short enough to notice a server that hangs."""
+
+
+@asynccontextmanager
+async def wrapped(what: str) -> AsyncIterator[None]:
+    """Wrap what Redis raises, and wait for it no longer than `ANSWER_S`.
+
+    The client's own timeout is not used: it goes by asyncio.wait_for, which before Python 3.12 may swallow a
+    cancellation.
 
     Args:
         what: what was tried, naming the task or the server.
 
     Raises:
-        TemporaryError: Redis is away, full, loading or failing over.
+        TemporaryError: Redis is away, mute, full, loading or failing over.
         PermanentError: Redis refuses the credentials or the command.
     """
     try:
-        yield
+        async with asyncio.timeout(ANSWER_S):
+            yield
     except (exceptions.RedisError, OSError) as e:
         if may_pass(e):
-            raise TemporaryError(f"{what}: Redis: {e}") from e
+            raise TemporaryError(f"{what}: Redis: {str(e) or 'no answer'}") from e
         raise PermanentError(
             f"{what}: Redis: {e}",
             reason="StoreRefused",

@@ -58,7 +58,7 @@ async def test_no_server_is_temporary(tmp_path):
 
 
 async def test_a_server_that_hangs_is_temporary(tmp_path, monkeypatch):
-    monkeypatch.setattr("translator.store.connect._ANSWER_S", 0.1)
+    monkeypatch.setattr("translator.store.wrapped.ANSWER_S", 0.1)
 
     async def swallow(reader, writer):
         await reader.read()

@@ -133,7 +133,7 @@ class ApiServer:
             silence: seconds without a byte after which the connection counts as dead.
 
         Raises:
-            UnavailableError: no answer, one that says to try again, or (from the chunks) the connection broke.
+            UnavailableError: no answer, one that says to try again, or (from the chunks) a broken one.
             RefusedError: the server will not.
         """
         patience = aiohttp.ClientTimeout(total=None, connect=30, sock_connect=10, sock_read=silence)

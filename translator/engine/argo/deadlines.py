@@ -1,7 +1,7 @@
 """A step's exact timeout: the kubelet ends its pod when what the step may take is used up.
 
-A pod's ``activeDeadlineSeconds`` counts from the kubelet's start of the pod, image pull and init included, and
-may be lowered while the pod runs. Once the user's process runs, what the start took is known.
+A pod's ``activeDeadlineSeconds`` counts from the kubelet's start of the pod, image pull and init included,
+and may be lowered while the pod runs. Once the user's process runs, what the start took is known.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ def lowered_deadline(pod: Mapping[str, Any]) -> int | None:
         pod: the pod as it is now.
 
     Returns:
-        Seconds; None where the process does not run, where the pod has no timeout of ours, or where its deadline
-        is that low already (Argo sometimes sets one second less than asked, so only a greater one is lowered).
+        Seconds; None where the process does not run, where the pod has no timeout of ours, or where its
+        deadline is that low already (Argo may set one second less than asked: only a greater one is lowered).
     """
     timeout = _timeout_s(pod)
     started = _running_since(pod)
