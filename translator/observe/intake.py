@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from translator.observe import ending, nodes, pods
-from translator.observe.event import Phase
+from translator.observe.event import Phase, StepPhase
 from translator.observe.observation import (
     LogEnd,
     LogGap,
@@ -90,6 +90,7 @@ def _pod(state: TaskState, sights: Mapping[str, PodSight]) -> TaskState:
 def _with_pod(step: StepState, seen: PodSight | None, earlier: Sequence[StepState]) -> StepState:
     if seen is None:
         return step
+    step = replace(step, pod_open=step.phase is not StepPhase.SKIPPED and seen.may_start)
     if step.phase.final:
         return refined(step, in_turn(seen, earlier))
     return replace(step, seen_pod=seen.after(step.seen_pod))

@@ -35,7 +35,7 @@ def started(step: StepState) -> bool:
     node, pod = _sights(step)
     if step.ran or pod.ran or node.ran:
         return True
-    if pod.container or problems.pending(node.message)[0]:
+    if pod.problem or (pod.final and pod.container) or problems.pending(node.message)[0]:
         # Argo has an exit code for those that never started, too
         return False
     return node.phase == "Succeeded" or (node.final and node.exit_code is not None)
@@ -74,7 +74,7 @@ def closing(step: StepState, ending: Ending, before: StepPhase) -> Outcome:
     _, pod = _sights(step)
     if not _reached(step) or before is not StepPhase.SUCCEEDED:
         return Outcome(StepPhase.SKIPPED)
-    if pod.exit_code == 0 or (ending.phase is Phase.SUCCEEDED and pod.exit_code is None):
+    if pod.exit_code == 0 or (ending.phase is Phase.SUCCEEDED and not _failed_unseen(step)):
         return Outcome(StepPhase.SUCCEEDED)
     return Outcome(StepPhase.FAILED, *_cause(step, ending if ending.reason else None))
 
@@ -82,7 +82,7 @@ def closing(step: StepState, ending: Ending, before: StepPhase) -> Outcome:
 def settled(step: StepState, outcome: Outcome) -> StepState:
     """Return a step that has ended: what was seen of it is taken over as far as it tells, and forgotten."""
     if outcome.phase is StepPhase.SKIPPED:
-        return StepState(step.name, StepPhase.SKIPPED, log_ended=step.log_ended)
+        return StepState(step.name, StepPhase.SKIPPED)
     ended = replace(step, phase=outcome.phase, reason=outcome.reason, message=outcome.message)
     for sight in (step.node, step.seen_pod):
         if sight is not None:
@@ -117,6 +117,12 @@ def refined(step: StepState, sight: NodeSight | PodSight) -> StepState:
 def _not_its_own(step: StepState) -> bool:
     """Whether an exit code would say how the process was removed, not what it did."""
     return not step.ran or step.reason in _LOST
+
+
+def _failed_unseen(step: StepState) -> bool:
+    """Whether the step failed although its Workflow went on to succeed, as its pod alone tells."""
+    pod = step.seen_pod
+    return pod is not None and (bool(pod.exit_code) or ((pod.final or pod.gone) and not started(step)))
 
 
 def _reached(step: StepState) -> bool:
@@ -185,7 +191,7 @@ def _cause(step: StepState, verdict: Ending | None) -> tuple[str, str]:  # noqa:
         return reasons.OOM_KILLED, "the step used more memory than its limit and was killed"
     if pod.reason == reasons.POD_EVICTED:
         return reasons.POD_EVICTED, pod.message
-    code = pod.exit_code if pod.container else node.exit_code
+    code = _code(node, pod)
     if code == _EMISSARY_FAILED and _MISSING in node.message + pod.told:
         return reasons.INTERPRETER_MISSING, (node.message + pod.told).split(_MISSING + ": ")[-1]
     if verdict is not None and (code is None or code in _KILLED):
@@ -197,7 +203,7 @@ def _cause(step: StepState, verdict: Ending | None) -> tuple[str, str]:  # noqa:
     return reasons.ENGINE_ERROR, node.message or pod.message or "the step failed, and nothing says why"
 
 
-def _why_not_started(step: StepState, verdict: Ending | None) -> tuple[str, str]:  # noqa: PLR0911  # the same
+def _why_not_started(step: StepState, verdict: Ending | None) -> tuple[str, str]:  # noqa: PLR0911  # again
     """Return why a step failed whose process never started: the first that applies."""
     node, pod = _sights(step)
     problem = _problem(step)
@@ -219,6 +225,11 @@ def _why_not_started(step: StepState, verdict: Ending | None) -> tuple[str, str]
         return reasons.POD_DELETED, "the pod was deleted before the step's process started"
     words = node.message or pod.message or "the step never started, and nothing says why"
     return problems.refused(words) or reasons.ENGINE_ERROR, words
+
+
+def _code(node: NodeSight, pod: PodSight) -> int | None:
+    """Return the process's exit code; Argo repeats the one that Kubernetes made up for a container it lost."""
+    return pod.exit_code if pod.container == "terminated" else node.exit_code
 
 
 def _stopped(verdict: Ending | None) -> tuple[str, str]:

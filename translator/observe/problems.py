@@ -71,7 +71,8 @@ def waiting(reason: str, message: str) -> str:
 def pending(message: str) -> tuple[str, str]:
     """Return (reason, words) for a node's message that tells why its container cannot start.
 
-    Such as ``Unschedulable: 0/1 nodes …``, or ``StartError (exit code 128): …`` once it has failed; else two empty texts.
+    Such as ``Unschedulable: 0/1 nodes …``, or ``StartError (exit code 128): …`` once it has failed; else two
+    empty texts.
     """
     word = _WORD.fullmatch(message)
     if word is not None and (reason := waiting(word[1], word[2] or "")):

@@ -108,6 +108,11 @@ class PodSight:
         """Whether the step's container started."""
         return bool(self.started_at)
 
+    @property
+    def may_start(self) -> bool:
+        """Whether the container has not started, as far as this tells, and nothing keeps it from it."""
+        return not (self.ran or self.final or self.gone or self.problem)
+
     def after(self, before: PodSight | None) -> PodSight:
         """Join this sight with the one before it."""
         if before is None:
@@ -132,6 +137,6 @@ class PodSight:
 
         An ended pod has no waiting containers any more, and a back-off does not repeat why the pull failed.
         """
-        ended = self.final or self.deleted or self.gone
+        ended = not self.problem and (self.final or self.deleted or self.gone)
         vague = self.problem == IMAGE_PULL_FAILED and before.problem in _EXACT_PULL
         return ended or vague or before.rank > self.rank

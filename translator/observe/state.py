@@ -29,6 +29,7 @@ class StepState:
         finished_at: when it ended, RFC 3339.
         pod: the pod's name.
         ran: the user's process is known to have started.
+        pod_open: its pod may still tell that it ran, and how it ended.
         log_ended: no more lines of it will come (`LogEnd`).
         node: the last that a Workflow told; None once the step has ended.
         seen_pod: the last that a pod told; None once the step has ended.
@@ -43,6 +44,7 @@ class StepState:
     finished_at: str = ""
     pod: str = ""
     ran: bool = False
+    pod_open: bool = False
     log_ended: bool = False
     node: NodeSight | None = None
     seen_pod: PodSight | None = None

@@ -35,7 +35,7 @@ class Engine(Protocol):
         """
 
     async def terminate(self, ref: WorkflowRef) -> None:
-        """End the Workflow's processes (SIGTERM, after a grace SIGKILL). Returns when that has been ordered."""
+        """Order the end of the Workflow's processes: SIGTERM, after a grace SIGKILL."""
 
     async def release(self, ref: WorkflowRef) -> None:
         """Say that all of this Workflow is durable: the engine may forget and clean up."""

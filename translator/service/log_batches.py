@@ -14,7 +14,7 @@ MAX_CHARACTERS = 256 * 1024
 def regroup(observations: Iterable[Observation], max_lines: int) -> Iterator[Observation]:
     """Join neighbouring lines of one step, and split what is too much for one event.
 
-    All of the result must be stored in one transaction: each part carries the cursor after the whole.
+    All of the result must be stored in one transaction: of a split portion only the last part has a cursor.
 
     Args:
         observations: in order.
@@ -38,7 +38,8 @@ def _split(whole: LogLines, max_lines: int) -> Iterator[LogLines]:
     start = size = 0
     for end, line in enumerate(whole.lines):
         if end > start and (end - start == max_lines or size + len(line) > MAX_CHARACTERS):
-            yield replace(whole, lines=whole.lines[start:end])
+            # The cursor is that of the last part: the reducer takes an equal one for a repeat.
+            yield replace(whole, lines=whole.lines[start:end], cursor={})
             start, size = end, 0
         size += len(line)
     yield replace(whole, lines=whole.lines[start:])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,8 @@ def _check(file: Path, data: Mapping[str, Any]) -> None:
     from hera.workflows.models import Workflow  # noqa: PLC0415  # see above
     from pydantic import ValidationError  # noqa: PLC0415  # comes with Hera
 
+    from translator.workflow.structure import dropped  # noqa: PLC0415  # loads Hera
+
     spec = data.get("spec") or {}
     try:
         known = Workflow.model_validate({**data, "metadata": data.get("metadata") or {}, "spec": spec})
@@ -47,23 +49,9 @@ def _check(file: Path, data: Mapping[str, Any]) -> None:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise _refusal(file, f"{where}: {first['msg']}") from error
-    where = next(_dropped(data, known.model_dump(exclude_unset=True, by_alias=True)), None)
-    if where is not None:
-        raise _refusal(file, f"{where}: Argo's Workflow has no such field")
-
-
-def _dropped(given: Any, known: Any, path: str = "") -> Iterator[str]:
-    """The paths of what is given and not known."""
-    if isinstance(given, dict) and isinstance(known, dict):
-        for key, value in given.items():
-            where = f"{path}.{key}" if path else str(key)
-            if key in known:
-                yield from _dropped(value, known[key], where)
-            else:
-                yield where
-    elif isinstance(given, list) and isinstance(known, list):
-        for index, (left, right) in enumerate(zip(given, known, strict=True)):
-            yield from _dropped(left, right, f"{path}[{index}]")
+    unknown = next(dropped(data, known.model_dump(exclude_unset=True, by_alias=True)), None)
+    if unknown is not None:
+        raise _refusal(file, f"{unknown}: Argo's Workflow has no such field")
 
 
 def _refusal(file: Path, message: str) -> PermanentError:

@@ -201,21 +201,20 @@ class Store:
     async def outbox(self, task_id: str, count: int) -> list[Kept]:
         """The oldest `count` events that agent-server does not hold, in order; none for a parked task."""
         keys = self._keys(task_id)
-        async with wrapped(f"read the outbox of task {task_id}"):
-            async with self._redis.pipeline(transaction=False) as pipe:
-                pipe.hget(keys.task(task_id), "parked")
-                pipe.xrange(keys.outbox(task_id), count=count)
-                parked, entries = await pipe.execute()
+        what = f"read the outbox of {task_id}"
+        async with wrapped(what), self._redis.pipeline(transaction=False) as pipe:
+            pipe.hget(keys.task(task_id), "parked")
+            pipe.xrange(keys.outbox(task_id), count=count)
+            parked, entries = await pipe.execute()
         return [] if parked else [_kept(entry_id, entry) for entry_id, entry in entries]
 
     async def open_tasks(self) -> list[Open]:
         """All tasks of which something is still to be done, each shard's oldest submissions first."""
-        async with wrapped("list the open tasks"):
-            async with self._redis.pipeline(transaction=False) as pipe:
-                for number in range(self._shards):
-                    pipe.zrange(ShardKeys(number).inbox, 0, -1)
-                    pipe.smembers(ShardKeys(number).open)
-                answers = await pipe.execute()
+        async with wrapped("list the open tasks"), self._redis.pipeline(transaction=False) as pipe:
+            for number in range(self._shards):
+                pipe.zrange(ShardKeys(number).inbox, 0, -1)
+                pipe.smembers(ShardKeys(number).open)
+            answers = await pipe.execute()
         waiting = [task_id for inbox in answers[0::2] for task_id in inbox]
         others = [task_id for members in answers[1::2] for task_id in members]
         found: list[Open] = []
@@ -226,13 +225,13 @@ class Store:
         return found
 
     async def _describe(self, ids: Sequence[bytes], waits: set[bytes]) -> list[Open]:
-        async with wrapped(f"describe {len(ids)} open tasks"):
-            async with self._redis.pipeline(transaction=False) as pipe:
-                for raw in ids:
-                    keys = self._keys(raw.decode())
-                    pipe.hmget(keys.task(raw.decode()), "workflow", "released", "parked")
-                    pipe.xlen(keys.outbox(raw.decode()))
-                answers = await pipe.execute()
+        what = f"describe {len(ids)} open tasks"
+        async with wrapped(what), self._redis.pipeline(transaction=False) as pipe:
+            for raw in ids:
+                keys = self._keys(raw.decode())
+                pipe.hmget(keys.task(raw.decode()), "workflow", "released", "parked")
+                pipe.xlen(keys.outbox(raw.decode()))
+            answers = await pipe.execute()
         return [
             Open(
                 task_id=raw.decode(),

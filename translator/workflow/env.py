@@ -14,6 +14,7 @@ from translator.workflow.literals import (
     changed_by_kubernetes,
     data_must_be_file,
     expandable_must_be_file,
+    refuse_templated,
     split_braces,
     uses_brace,
 )
@@ -44,6 +45,7 @@ def step_env(task: Task, index: int, files: Files, faults: Faults) -> list[m.Env
                 merged.pop(variable.name, None)
             merged[variable.name] = variable
     for key, text in task.params:
+        refuse_templated(key, f"args.scriptParams.{key}", faults)
         variable = _param(PARAM_PREFIX + key, text, files)
         merged[variable.name] = variable
     return list(merged.values())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from hera.workflows import models as m
@@ -13,20 +12,6 @@ from translator.workflow.literals import refuse_templated
 from translator.workflow.options import Options
 from translator.workflow.refusal import Faults
 from translator.workflow.structure import plain, structure, structures
-
-_SPREAD_FIELDS = frozenset(
-    (
-        "labelSelector",
-        "matchLabelKeys",
-        "maxSkew",
-        "minDomains",
-        "nodeAffinityPolicy",
-        "nodeTaintsPolicy",
-        "topologyKey",
-        "whenUnsatisfiable",
-    )
-)
-"""Kubernetes' TopologySpreadConstraint, of which Hera has no model."""
 
 
 def pod_fields(pod: PodTemplate, options: Options, faults: Faults) -> dict[str, Any]:
@@ -65,21 +50,9 @@ def _patch(pod: PodTemplate, faults: Faults) -> str | None:
     if pod.enable_service_links is not None:
         patch["enableServiceLinks"] = pod.enable_service_links
     if pod.topology_spread_constraints:
-        path = "podTemplate.topologySpreadConstraints"
-        patch["topologySpreadConstraints"] = [
-            _spread(constraint, f"{path}[{index}]", faults)
-            for index, constraint in enumerate(pod.topology_spread_constraints)
-        ]
+        spread = list(pod.topology_spread_constraints)
+        refuse_templated(spread, "podTemplate.topologySpreadConstraints", faults)
+        patch["topologySpreadConstraints"] = spread
     if not patch:
         return None
     return json.dumps(patch, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-
-
-def _spread(constraint: Mapping[str, Any], path: str, faults: Faults) -> dict[str, Any]:
-    refuse_templated(constraint, path, faults)
-    known = {key: value for key, value in constraint.items() if key in _SPREAD_FIELDS}
-    if selector := structure(
-        m.LabelSelector, known.pop("labelSelector", {}), f"{path}.labelSelector", faults
-    ):
-        known["labelSelector"] = selector.model_dump(exclude_none=True, by_alias=True)
-    return known

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -14,7 +14,10 @@ M = TypeVar("M", bound=BaseModel)
 
 
 def structure(model: type[M], data: Mapping[str, Any], path: str, faults: Faults) -> M | None:
-    """The user's structure as a model: fields that Kubernetes does not know are left out.
+    """The user's structure as a model.
+
+    Notes a fault where Argo would substitute in it, where a type is wrong, and for a field that Argo's Workflow
+    does not have: Hera drops those silently.
 
     Returns:
         None where the structure is empty or a fault was noted.
@@ -23,7 +26,7 @@ def structure(model: type[M], data: Mapping[str, Any], path: str, faults: Faults
         return None
     refuse_templated(data, path, faults)
     try:
-        return model.model_validate(data)
+        found = model.model_validate(data)
     except ValidationError as error:
         for detail in error.errors(include_url=False, include_context=False):
             faults.add(
@@ -33,6 +36,29 @@ def structure(model: type[M], data: Mapping[str, Any], path: str, faults: Faults
                 "bad-structure",
             )
         return None
+    for where in dropped(data, found.model_dump(exclude_unset=True, by_alias=True)):
+        faults.add(
+            f"{path}.{where}",
+            f"Argo's Workflow has no field {where.rpartition('.')[2]} here",
+            "leave it out",
+            "unsupported-field",
+        )
+    return found
+
+
+def dropped(given: Any, known: Any) -> Iterator[str]:
+    """The paths of what stands in the data given and not in what a model knows of it."""
+    if isinstance(given, Mapping) and isinstance(known, Mapping):
+        for key, value in given.items():
+            if key not in known:
+                yield str(key)
+                continue
+            for inner in dropped(value, known[key]):
+                yield f"{key}{inner}" if inner.startswith("[") else f"{key}.{inner}"
+    elif isinstance(given, (list, tuple)) and isinstance(known, list):
+        for index, (left, right) in enumerate(zip(given, known, strict=True)):
+            for inner in dropped(left, right):
+                yield f"[{index}]{inner}" if inner.startswith("[") else f"[{index}].{inner}"
 
 
 def structures(

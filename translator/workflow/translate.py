@@ -47,7 +47,7 @@ def translate(task: Task, *, attempt: int, options: Options, template: Mapping[s
     workflow = m.Workflow(
         api_version="argoproj.io/v1alpha1",
         kind="Workflow",
-        metadata=workflow_metadata(task, attempt, options),
+        metadata=workflow_metadata(task, attempt, options, faults),
         spec=_spec(task, attempt, options, files, faults),
     )
     _check_template_names(task, template, faults)

@@ -56,7 +56,7 @@ class Recording:
         return [_observation(event) for event in _events(self.folder)]
 
     def followed(self, watched: Iterable[Observation]) -> list[Observation]:
-        """These watch events as an engine yields them: each step's log once its container is seen to have ended."""
+        """These watch events as an engine yields them: each step's log once its container has ended."""
         told: set[str] = set()
         seen: list[Observation] = []
         for one in watched:
@@ -69,9 +69,7 @@ class Recording:
         """The user's lines of a step, of its recorded log; none where it was not kept."""
         for path in sorted(self.folder.glob("*.log")):
             if path.name.split(".")[1] == step or f"-{step}-" in path.name:
-                log = UserLines()
-                found = log.feed(path.read_bytes()) + log.end()
-                return tuple(text(line.text) for line in found)
+                return _lines(path)
         return ()
 
     def _logs(self, seen: PodSeen | PodGone, told: set[str]) -> Iterator[Observation]:
@@ -139,6 +137,12 @@ def _observation(event: dict[str, Any]) -> Observation:
     if found["kind"] == "Workflow":
         return WorkflowGone() if deleted else WorkflowSeen(found)
     return PodGone(found) if deleted else PodSeen(found)
+
+
+@cache
+def _lines(path: Path) -> tuple[str, ...]:
+    log = UserLines()
+    return tuple(text(line.text) for line in log.feed(path.read_bytes()) + log.end())
 
 
 @cache

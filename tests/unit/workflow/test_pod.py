@@ -10,7 +10,7 @@ SPREAD = {
     "maxSkew": 1,
     "topologyKey": "kubernetes.io/hostname",
     "whenUnsatisfiable": "DoNotSchedule",
-    "labelSelector": {"matchLabels": {"app": "myapp"}, "namespaces": ["mynamespace"]},
+    "labelSelector": {"matchLabels": {"app": "myapp"}},
 }
 
 
@@ -49,11 +49,10 @@ def test_what_the_workflow_has_no_field_for_goes_into_the_patch():
     found = _spec(
         runtime_class_name="runc", enable_service_links=False, topology_spread_constraints=(SPREAD,)
     )
-    spread = {**SPREAD, "labelSelector": {"matchLabels": {"app": "myapp"}}}
     assert json.loads(found["podSpecPatch"]) == {
         "runtimeClassName": "runc",
         "enableServiceLinks": False,
-        "topologySpreadConstraints": [spread],
+        "topologySpreadConstraints": [SPREAD],
     }
     assert "podSpecPatch" not in _spec()
 

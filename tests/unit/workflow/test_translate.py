@@ -16,6 +16,7 @@ CODES = {
     "shebang",
     "templated-text",
     "too-large",
+    "unsupported-field",
 }
 OWN = ("{{inputs.parameters.context}}", "{{=tasks['")
 
@@ -109,6 +110,13 @@ def test_a_workflow_that_kubernetes_could_not_hold_is_refused():
     (fault,) = caught.value.faults
     assert fault.code == "too-large"
     assert str(MAX_WORKFLOW_BYTES) in fault.message
+
+
+def test_a_description_that_no_annotation_holds_is_refused():
+    with pytest.raises(Untranslatable) as caught:
+        rendered(task(step(), description="中" * 90000))
+    (fault,) = caught.value.faults
+    assert (fault.path, fault.code) == ("taskSpec.description", "too-large")
 
 
 def test_all_faults_are_told_at_once():

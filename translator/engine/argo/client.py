@@ -241,9 +241,10 @@ async def _load(configuration: Any, kubeconfig: str | None, context: str | None)
                 config_file=kubeconfig, context=context, client_configuration=configuration
             )
     except (config.ConfigException, OSError, ValueError) as error:
-        where = "this pod's service account" if kubeconfig is None else kubeconfig
+        here = "neither $KUBECONFIG nor ~/.kube/config is there, and this is no pod with a service account"
+        where = here if kubeconfig is None else f"the kubeconfig {kubeconfig} does not work"
         raise PermanentError(
-            f"cannot reach a cluster with {where}: {_words(error)}",
+            f"no cluster is known: {where}: {_words(error)}",
             reason=CLUSTER_UNREACHABLE,
             remedy="name a kubeconfig that works (kubectl --kubeconfig FILE get workflows), or run in a pod",
         ) from error

@@ -11,6 +11,7 @@ import structlog
 
 from translator.engine.argo.answers import Call, RefusedError
 from translator.engine.argo.client import ApiServer
+from translator.engine.argo.container import Container
 from translator.engine.argo.deadlines import lowered_deadline
 from translator.engine.argo.objects import (
     CORE,
@@ -29,7 +30,7 @@ from translator.engine.argo.objects import (
     workflow_path,
 )
 from translator.engine.argo.outlet import Outlet
-from translator.engine.argo.pod_logs import Container, PodLog, end_unread
+from translator.engine.argo.pod_logs import PodLog, end_unread
 from translator.engine.argo.reflector import Reflector
 from translator.engine.argo.slots import Slots
 from translator.engine.argo.watching import Change, Left, Listed, Listing, Pace, Seen
@@ -174,8 +175,8 @@ class Following:
         pod = slim_pod(pod)
         self._unlisted.discard(uid(pod))
         self._pods[uid(pod)] = pod
-        self._follow_logs(pod)
         self._tell(uid(pod), PodSeen(pod))
+        self._follow_logs(pod)
         deadline = lowered_deadline(pod)
         if deadline is not None and self._deadlines.get(uid(pod)) != deadline:
             self._deadlines[uid(pod)] = deadline
@@ -225,7 +226,7 @@ class Following:
             pace=self._means.pace,
         )
         if container.step not in self._cursors:
-            # stored before the pod is told: whoever follows later knows of this log, though the pod be gone
+            # stored with the pod's start: whoever follows later knows of this log, though the pod be gone
             self._tell(f"{container.step} begins", LogLines(container.step, (), log.cursor))
         self._spawn(log.run())
 

@@ -15,9 +15,10 @@ import structlog
 
 from translator.engine.argo.answers import Call, RefusedError, UnavailableError
 from translator.engine.argo.client import ApiServer
-from translator.engine.argo.objects import Key, has_terminated, pod_path, uid
+from translator.engine.argo.container import Container
+from translator.engine.argo.objects import pod_path
 from translator.engine.argo.outlet import LogObservation
-from translator.engine.argo.slots import Slots
+from translator.engine.argo.slots import Slots, TurnOverError
 from translator.engine.argo.watching import Pace
 from translator.observe.cursor import Cursor, Join
 from translator.observe.executor import LogLine, UserLines
@@ -42,41 +43,6 @@ UNROTATED = 1024 * 1024
 Put = Callable[[LogObservation], Awaitable[None]]
 
 _log = structlog.get_logger(__name__)
-
-
-class Container:
-    """What is known of a container while its log is read; filled in by whoever watches its pod.
-
-    Args:
-        key: the Workflow's.
-        pod: the pod.
-        name: the container's name.
-        step: the step that it runs.
-    """
-
-    def __init__(self, key: Key, pod: Mapping[str, Any], name: str, step: str) -> None:
-        self.namespace = key.namespace
-        self.pod: str = pod["metadata"]["name"]
-        self.pod_uid = uid(pod)
-        self.name = name
-        self.step = step
-        self.id = ""
-        self.exit_code: int | None = None
-        self.terminated = False
-        self.over = asyncio.Event()
-        """Set once the container has ended, or its pod is gone."""
-
-    def see(self, status: Mapping[str, Any]) -> None:
-        """Take in the container's status."""
-        self.id = status.get("containerID") or self.id
-        if has_terminated(status):
-            self.terminated = True
-            self.exit_code = status["state"]["terminated"].get("exitCode")
-            self.over.set()
-
-    def lose(self) -> None:
-        """The pod is gone."""
-        self.over.set()
 
 
 class PodLog:
@@ -126,6 +92,8 @@ class PodLog:
             try:
                 async with self._slots.turn():
                     self._ended = await self._read(follow=not over)
+            except TurnOverError:
+                continue
             except RefusedError as error:
                 await self._cannot(error, over=over)
                 continue
@@ -145,6 +113,7 @@ class PodLog:
         """One request. Returns whether the log was read to its end.
 
         Raises:
+            TurnOverError: others wait for the slot.
             UnavailableError: try again.
             RefusedError: there is no such log (now).
         """
@@ -156,16 +125,13 @@ class PodLog:
             query["sinceTime"] = self._cursor.since
         lines = UserLines()
         join = Join(self._cursor, continuous=self._whole)
-        turn_ends = asyncio.get_running_loop().time() + TURN_S
         call = Call("get", "pods/log", container.namespace, container.pod)
         path = f"{pod_path(container.namespace, container.pod)}/log"
         async with self._api.stream(call, path, query, silence=SILENCE_S) as chunks:
             self._whole = False
-            async for chunk in chunks:
+            async for chunk in self._slots.in_turn(chunks, TURN_S) if follow else chunks:
                 self._received += len(chunk)
                 await self._give(join.feed(lines.feed(chunk)), join)
-                if self._slots.wanted and follow and asyncio.get_running_loop().time() > turn_ends:
-                    return False
         if lines.strange:
             said = lines.strange[0].decode(errors="replace")[:300]
             raise RefusedError(f"cannot {call}: {said}", status=400, reason="", remedy="")

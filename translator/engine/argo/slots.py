@@ -7,10 +7,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 
+class TurnOverError(Exception):
+    """Who holds a slot has had it long enough, and another waits."""
+
+
 class Slots:
     """At most so many at once, first come first served.
 
-    A follow lasts as long as its container, so a holder looks at `wanted` now and then and lets others in.
+    A follow lasts as long as its container, so its holder reads `in_turn`, and lets others in.
 
     Args:
         limit: how many may hold a slot.
@@ -37,3 +41,26 @@ class Slots:
             yield
         finally:
             self._free.release()
+
+    async def in_turn(self, chunks: AsyncIterator[bytes], seconds: float) -> AsyncIterator[bytes]:
+        """The chunks, for as long as nobody else waits, and for some seconds all the same.
+
+        Raises:
+            TurnOverError: the time is up and somebody waits; a chunk may be lost, so read again from a cursor.
+        """
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + seconds
+        while True:
+            coming = asyncio.ensure_future(anext(chunks, None))
+            try:
+                while not coming.done():
+                    await asyncio.wait({coming}, timeout=seconds)
+                    if self.wanted and loop.time() >= ends:
+                        raise TurnOverError
+                chunk = coming.result()
+            finally:
+                coming.cancel()
+                await asyncio.gather(coming, return_exceptions=True)
+            if chunk is None:
+                return
+            yield chunk

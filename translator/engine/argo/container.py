@@ -1,0 +1,44 @@
+"""What the reader of a container's log must know of the container."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from translator.engine.argo.objects import Key, has_terminated, uid
+
+
+class Container:
+    """What is known of a container while its log is read; filled in by whoever watches its pod.
+
+    Args:
+        key: the Workflow's.
+        pod: the pod.
+        name: the container's name.
+        step: the step that it runs.
+    """
+
+    def __init__(self, key: Key, pod: Mapping[str, Any], name: str, step: str) -> None:
+        self.namespace = key.namespace
+        self.pod: str = pod["metadata"]["name"]
+        self.pod_uid = uid(pod)
+        self.name = name
+        self.step = step
+        self.id = ""
+        self.exit_code: int | None = None
+        self.terminated = False
+        self.over = asyncio.Event()
+        """Set once the container has ended, or its pod is gone."""
+
+    def see(self, status: Mapping[str, Any]) -> None:
+        """Take in the container's status."""
+        self.id = status.get("containerID") or self.id
+        if has_terminated(status):
+            self.terminated = True
+            self.exit_code = status["state"]["terminated"].get("exitCode")
+            self.over.set()
+
+    def lose(self) -> None:
+        """The pod is gone."""
+        self.over.set()
