@@ -127,8 +127,11 @@ def _lines(event: Mapping[str, Any]) -> list[tuple[str, str]]:
         return [(f"{event['step']} ~ {event['why']}", "yellow")]
     phase = event["phase"]
     what = f"step {event['name']}" if event["kind"] == "step" else "task"
+    where = (
+        f" as Workflow {event['workflow']['name']}" if phase == "Pending" and event.get("workflow") else ""
+    )
     why = ": ".join(str(event[key]) for key in ("reason", "message") if event.get(key))
-    return [(f"{what} {phase}{f' ({why})' if why else ''}", _STYLES.get(phase, "red"))]
+    return [(f"{what} {phase}{where}{f' ({why})' if why else ''}", _STYLES.get(phase, "red"))]
 
 
 _STYLES = {"Pending": "dim", "Running": "cyan", "Succeeded": "green", "Skipped": "dim", "Cancelled": "yellow"}

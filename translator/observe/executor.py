@@ -20,10 +20,10 @@ from translator.observe.lines import LONGEST, Lines
 
 _TIME: Final = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)) ")
 _MARK: Final = b" argo=true"
-_VALUE: Final = rb'(?:"(?:[^"\\]|\\.)*"|\S*)'
+_VALUE: Final = rb'(?:"(?:[^"\\]|\\.)*"|[^\s"]\S*|)'
 _EXECUTOR: Final = re.compile(
-    rb'time="?(?P<time>\d{4}-\d\d-\d\dT[\d:.]+Z)"? level=\w+ msg=(?P<msg>%b)(?: [\w.-]+=%b)*$'
-    % (_VALUE, _VALUE)
+    rb'time="?(?P<time>\d{4}-\d\d-\d\dT[\d:.]+Z)"? level=\w+ msg=(?P<msg>%b)'
+    rb"(?: [\w.-]+=%b)*? argo=true(?: [\w.-]+=%b)*$" % (_VALUE, _VALUE, _VALUE)
 )
 _STARTED: Final = b'"waiting for signals"'
 _EXITED: Final = b'"sub-process exited"'
@@ -160,7 +160,7 @@ def utc(time: str) -> datetime:
 def _executor(line: LogLine) -> re.Match[bytes] | None:
     """Find the executor's line at the end of this one."""
     found = _EXECUTOR.search(line.text)
-    if found is None or _MARK not in found[0]:
+    if found is None:
         return None
     written = datetime.fromisoformat(found["time"].decode("ascii")[:19] + "Z")
     return found if written >= utc(line.time) - _STALE else None

@@ -97,6 +97,8 @@ def refined(step: StepState, sight: NodeSight | PodSight) -> StepState:
     """
     if step.phase is StepPhase.SKIPPED:
         return step
+    if isinstance(sight, PodSight) and sight.ran:
+        step = replace(step, ran=True)
     code = step.exit_code if sight.exit_code is None or _not_its_own(step) else sight.exit_code
     if isinstance(sight, PodSight):
         return replace(
@@ -228,7 +230,7 @@ def _why_not_started(step: StepState, verdict: Ending | None) -> tuple[str, str]
 
 
 def _code(node: NodeSight, pod: PodSight) -> int | None:
-    """Return the process's exit code; Argo repeats the one that Kubernetes made up for a container it lost."""
+    """Return the process's exit code; Argo repeats one that Kubernetes made up for a container it lost."""
     return pod.exit_code if pod.container == "terminated" else node.exit_code
 
 

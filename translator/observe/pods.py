@@ -119,5 +119,6 @@ def _fate(status: Mapping[str, Any]) -> tuple[str, str]:
     for condition in status.get("conditions") or ():
         # preemption, drain and taints: kubernetes.io/docs/concepts/workloads/pods/disruptions
         if condition["type"] == "DisruptionTarget" and condition["status"] == "True":
-            return "Evicted", f"{condition.get('reason')}: {condition.get('message')}"
+            words = [condition.get(word) for word in ("reason", "message")]
+            return "Evicted", ": ".join(word for word in words if word)
     return "", ""

@@ -51,12 +51,11 @@ def observe(state: TaskState, seen: Observation, now: str) -> tuple[TaskState, l
     if state.final or repeats(state, seen):
         return state, []
     after = advanced(taken_in(state, seen))
+    if after.phase is Phase.PENDING and any(step.ran for step in after.steps):
+        after = replace(after, phase=Phase.RUNNING)
     told = telling.changes(state, after)
     if isinstance(seen, LogLines | LogGap) and after.step(seen.step) is not None:
         told += telling.log(seen)
-    if after.phase is Phase.PENDING and any(step.ran for step in after.steps):
-        after = replace(after, phase=Phase.RUNNING)
-        told.insert(0, telling.status(after))
     if after.ending is not None and _complete(after):
         last = ending.told(after.ending, after.steps)
         after = replace(after, phase=last.phase)

@@ -46,8 +46,9 @@ def numbered(state: TaskState, told: Sequence[Told], now: str) -> tuple[TaskStat
 
 
 def changes(before: TaskState, after: TaskState) -> list[Told]:
-    """Tell what changed, but for the task's own phase."""
-    told = [status(after)] if not before.workflow and after.workflow else []
+    """Tell what changed, but for the end of the task."""
+    found = bool(after.workflow) and not before.workflow
+    told = [status(after)] if found or after.phase is not before.phase else []
     for old, new in zip(before.steps, after.steps, strict=True):
         if new.phase is not old.phase or (new.phase is StepPhase.PENDING and new.reason != old.reason):
             told.append(Told(Kind.STEP, step(new)))

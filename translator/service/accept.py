@@ -69,13 +69,20 @@ class Acceptance:
                 else:
                     new[index] = checked
                 await asyncio.sleep(0)  # a check takes milliseconds, and everything else waits for it
-        answers |= await self._keep(new)
-        for index, item in enumerate(items):
-            if item.task_type == "RevokeTask":
-                answers[index] = await self._revoke(item)
-            elif item.task_type != "CloudTask":
+            elif item.task_type != "RevokeTask":
                 problem = _problem("taskType", f"{item.task_type} is not served here", "unknown-task-type")
                 answers[index] = Answer(item.task_id, "rejected", (problem,))
+        kept = await self._keep(new)
+        try:
+            for index, item in enumerate(items):
+                if item.task_type == "RevokeTask":
+                    answers[index] = await self._revoke(item)
+        finally:
+            # Not before: a task that is revoked in its own batch never begins.
+            for answer in kept.values():
+                if answer.outcome == "accepted":
+                    self._on_accepted(answer.task_id)
+        answers |= kept
         return [answers[index] for index in range(len(items))]
 
     def _check(self, item: TaskItem) -> Answer | tuple[NewTask, tuple[Problem, ...]]:
@@ -108,7 +115,6 @@ class Acceptance:
             answers[index] = Answer(task.task_id, outcome, problems, phase)
             if outcome == "accepted":
                 _log.info("accepted", taskId=task.task_id, agentId=task.agent_id)
-                self._on_accepted(task.task_id)
         return answers
 
     async def _revoke(self, item: TaskItem) -> Answer:

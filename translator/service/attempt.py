@@ -12,7 +12,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type
 from translator.errors import PermanentError, TemporaryError
 from translator.observe import reasons
 from translator.observe.event import Event
-from translator.observe.observation import Observation, Verdict, WorkflowRef
+from translator.observe.observation import LogEnd, Observation, Verdict, WorkflowGone, WorkflowRef
 from translator.observe.reducer import observe
 from translator.service import clock
 from translator.service.engine import Engine
@@ -68,6 +68,7 @@ class Attempt:
         self._queue: asyncio.Queue[Observation | _Ended] = asyncio.Queue(_QUEUE)
         self._seen = asyncio.Event()
         self._terminating: asyncio.Task[None] | None = None
+        self._gone = False
         self.progressed = False
 
     async def run(self, revoked: asyncio.Event) -> None:
@@ -132,6 +133,7 @@ class Attempt:
         await self._append(regroup(seen, self._row_limit))
         if seen:
             self._seen.set()
+        self._gone = self._gone or any(isinstance(each, WorkflowGone) for each in seen)
         if any(isinstance(each, Verdict) and not each.ended for each in seen) and self._terminating is None:
             # The verdict is durable: whatever the engine makes of it, the task ends as it says.
             self._terminating = asyncio.create_task(self._terminate())
@@ -160,6 +162,11 @@ class Attempt:
             return
         if error is not None:
             raise error
+        if self._gone:
+            # An engine that has lost the Workflow has no more of its logs either.
+            await self._append(LogEnd(step.name) for step in self._record.state.steps)
+        if self._record.state.final:
+            return
         raise TemporaryError(f"the engine stopped telling of Workflow {self._ref.name}")
 
     async def _terminate(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 
 from translator.agent_server.protocol import Answer, TaskItem
-from translator.errors import TemporaryError
+from translator.errors import TemporaryError, TranslatorError
 from translator.service.accept import Acceptance
 from translator.service.deliver import Deliverer, Sender
 from translator.service.engine import Engine
@@ -136,6 +136,6 @@ class Service:
                     if task.backlog and (first or not task.parked):
                         self._deliverer.wake(task.task_id)
                 first = False
-            except TemporaryError as e:
+            except TranslatorError as e:
                 _log.warning("cannot look for open tasks", error=e.message)
             await asyncio.sleep(self._sweep_seconds)

@@ -12,12 +12,15 @@ from translator.workflow.refusal import Faults
 
 M = TypeVar("M", bound=BaseModel)
 
+_QUANTITIES = frozenset(("divisor", "limits", "requests", "sizeLimit"))
+"""The fields of core/v1 that are quantities, or maps of them."""
+
 
 def structure(model: type[M], data: Mapping[str, Any], path: str, faults: Faults) -> M | None:
     """The user's structure as a model.
 
-    Notes a fault where Argo would substitute in it, where a type is wrong, and for a field that Argo's Workflow
-    does not have: Hera drops those silently.
+    Notes a fault where Argo would substitute in it, where a type is wrong, and for a field that Hera's
+    models of Argo's Workflow do not have: they drop it silently.
 
     Returns:
         None where the structure is empty or a fault was noted.
@@ -25,8 +28,9 @@ def structure(model: type[M], data: Mapping[str, Any], path: str, faults: Faults
     if not data:
         return None
     refuse_templated(data, path, faults)
+    given = _with_text_quantities(data)
     try:
-        found = model.model_validate(data)
+        found = model.model_validate(given)
     except ValidationError as error:
         for detail in error.errors(include_url=False, include_context=False):
             faults.add(
@@ -36,11 +40,11 @@ def structure(model: type[M], data: Mapping[str, Any], path: str, faults: Faults
                 "bad-structure",
             )
         return None
-    for where in dropped(data, found.model_dump(exclude_unset=True, by_alias=True)):
+    for where in dropped(given, found.model_dump(exclude_unset=True, by_alias=True)):
         faults.add(
             f"{path}.{where}",
-            f"Argo's Workflow has no field {where.rpartition('.')[2]} here",
-            "leave it out",
+            f"the field {where.rpartition('.')[2]} cannot be passed on to Argo",
+            "leave it out: it is unknown, or newer than the oldest Argo that is served",
             "unsupported-field",
         )
     return found
@@ -59,6 +63,18 @@ def dropped(given: Any, known: Any) -> Iterator[str]:
         for index, (left, right) in enumerate(zip(given, known, strict=True)):
             for inner in dropped(left, right):
                 yield f"[{index}]{inner}" if inner.startswith("[") else f"[{index}].{inner}"
+
+
+def _with_text_quantities(value: Any, *, quantity: bool = False) -> Any:
+    """The structure with each quantity as text: Kubernetes takes numbers too, Hera's models do not."""
+    if isinstance(value, Mapping):
+        return {
+            key: _with_text_quantities(inner, quantity=quantity or key in _QUANTITIES)
+            for key, inner in value.items()
+        }
+    if isinstance(value, (list, tuple)):
+        return [_with_text_quantities(inner) for inner in value]
+    return str(value) if quantity and type(value) in (int, float) else value
 
 
 def structures(

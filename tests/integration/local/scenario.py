@@ -23,11 +23,14 @@ def bubblewrap_works() -> bool:
     program = shutil.which("bwrap")
     if program is None:
         return False
-    return subprocess.run([program, "--dev-bind", "/", "/", "true"], capture_output=True).returncode == 0
+    return (
+        subprocess.run([program, "--dev-bind", "/", "/", "true"], capture_output=True, check=False).returncode
+        == 0
+    )
 
 
 def script(name: str, source: str, **more: Any) -> dict[str, Any]:
-    """A step's template; keyword arguments: command, timeout, go_on (continueOn), and any field of the body."""
+    """A step's template; keywords: command, timeout, go_on (continueOn), and any field of the body."""
     template: dict[str, Any] = {"name": name, "metadata": {"labels": {"codo.dev/step": name}}}
     if timeout := more.pop("timeout", None):
         template["metadata"]["annotations"] = {"codo.dev/step-timeout": timeout}
@@ -140,5 +143,18 @@ def alive(pid: int) -> bool:
 async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
     """Wait for what no event tells: the state of another process."""
     async with asyncio.timeout(seconds):
-        while not condition():
+        while not condition():  # noqa: ASYNC110  another process sets no event
             await asyncio.sleep(0.01)
+
+
+def there(path: Path | str) -> bool:
+    return Path(path).exists()
+
+
+def content(path: Path) -> str:
+    """The text of a file, empty where there is none."""
+    return path.read_text() if path.exists() else ""
+
+
+def matching(folder: Path, pattern: str) -> list[Path]:
+    return sorted(folder.glob(pattern))

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from tests.integration.local.scenario import bubblewrap_works, container, dag, script, watch
+from tests.integration.local.scenario import bubblewrap_works, container, dag, script, there, watch
 from translator.engine.local.engine import LocalEngine
 
 pytestmark = pytest.mark.skipif(not bubblewrap_works(), reason="bubblewrap is not installed or does not work")
@@ -29,7 +27,7 @@ def bubblewrap() -> bool:
     ],
 )
 async def test_a_mount_appears_at_its_path(engine: LocalEngine, target: str):
-    before = Path(target).exists()
+    before = there(target)
     mounts = [{"name": "data", "mountPath": target}]
     source = f"ls -A {target}; touch {target}/x; ls {target}; ls /bin/sh; cd /; echo $PWD"
     task = dag(
@@ -38,8 +36,8 @@ async def test_a_mount_appears_at_its_path(engine: LocalEngine, target: str):
     )
     told = await watch(engine, await engine.submit(task))
     assert told.lines["a"] == ["x", "/bin/sh", "/"], told.node("a")
-    assert Path(target).exists() == before
-    assert not (Path(target) / "x").exists()
+    assert there(target) == before
+    assert not there(f"{target}/x")
 
 
 async def test_a_mount_over_a_file(engine: LocalEngine):

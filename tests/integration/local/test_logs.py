@@ -6,7 +6,7 @@ import time
 from contextlib import aclosing
 from pathlib import Path
 
-from tests.integration.local.scenario import dag, script, until, watch
+from tests.integration.local.scenario import dag, matching, script, until, watch
 from translator.engine.local.engine import LocalEngine
 from translator.engine.local.log import AHEAD, READ
 from translator.observe.observation import LogEnd, LogLines
@@ -55,7 +55,7 @@ async def test_a_step_that_nobody_follows_waits(plain: LocalEngine, python: str,
     sizes: list[int] = []
 
     def stands_still() -> bool:
-        sizes.extend(path.stat().st_size for path in tmp_path.glob("runs/engine-*/run-*/log-0"))
+        sizes.extend(path.stat().st_size for path in matching(tmp_path, "runs/engine-*/run-*/log-0"))
         return len(sizes) > 10 and sizes[-1] == sizes[-10] > 0
 
     await until(stands_still)

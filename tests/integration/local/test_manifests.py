@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.local.scenario import container, dag, rendered, script, watch
+from tests.integration.local.scenario import container, dag, rendered, script, there, watch
 from translator.engine.local.engine import LocalEngine
 from translator.errors import PermanentError
 
@@ -97,7 +97,7 @@ async def test_an_output_outside_of_any_mount(engine: LocalEngine):
     template["outputs"] = {"parameters": [{"name": "x", "valueFrom": {"path": "/tmp/codo-output"}}]}
     told = await watch(engine, await engine.submit(dag(template)))
     assert told.nodes["a"]["outputs"]["parameters"] == [{"name": "x", "value": "hi"}]
-    assert not Path("/tmp/codo-output").exists()
+    assert not there("/tmp/codo-output")
 
 
 async def test_literal_text_comes_from_the_config_map(engine: LocalEngine):
@@ -137,7 +137,7 @@ async def test_an_empty_dir_is_its_pods_own(engine: LocalEngine):
     told = await watch(engine, await engine.submit(dag(*steps, volumes=[{"name": "data", "emptyDir": {}}])))
     assert told.phase == "Succeeded"
     assert told.lines == {}
-    assert not Path("/codo-test-data").exists()
+    assert not there("/codo-test-data")
 
 
 async def test_a_claim_is_shared_by_the_steps(engine: LocalEngine):
@@ -163,7 +163,7 @@ async def test_a_working_directory_that_is_not_there_is_made(engine: LocalEngine
         engine, await engine.submit(dag(script("a", "touch x; ls", workingDir="/codo-none/here")))
     )
     assert told.lines["a"] == ["x"]
-    assert not Path("/codo-none").exists()
+    assert not there("/codo-none")
 
 
 async def test_secrets_of_the_engine_are_not_the_steps(tmp_path: Path):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.local.scenario import alive, container, dag, script, until, watch
+from tests.integration.local.scenario import alive, container, content, dag, script, until, watch
 from translator.engine.local.engine import LocalEngine
 from translator.errors import PermanentError
 
@@ -163,7 +163,7 @@ async def test_a_program_that_is_gone_when_it_is_needed(plain: LocalEngine, tmp_
 
 
 async def test_a_missing_interpreter_is_refused_before_anything_runs(plain: LocalEngine):
-    with pytest.raises(PermanentError, match="^b: /opt/nosuch/ruby9 is not on this machine") as caught:
+    with pytest.raises(PermanentError, match=r"^b: /opt/nosuch/ruby9 is not on this machine") as caught:
         await plain.submit(dag(script("a", "echo never"), script("b", "", command=["/opt/nosuch/ruby9"])))
     assert caught.value.reason == "InterpreterMissing"
 
@@ -195,9 +195,9 @@ async def test_closing_ends_what_runs(tmp_path: Path):
     engine = LocalEngine(root=tmp_path / "runs", grace=0.2, bubblewrap=False)
     await engine.start()
     ref = await engine.submit(dag(script("a", f"echo $$ >{tmp_path}/pid; trap '' TERM; sleep 60")))
-    await until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text() != "")
+    await until(lambda: content(tmp_path / "pid") != "")
     await engine.close()
-    assert not alive(int((tmp_path / "pid").read_text()))
+    assert not alive(int(content(tmp_path / "pid")))
     assert [type(seen).__name__ async for seen in engine.follow(ref, {})] == ["WorkflowGone"]
 
 

@@ -31,6 +31,13 @@ def revoke(task_id):
     }
 
 
+async def eventually(true, seconds=20):
+    """Wait for what gives no sign of its own: what lies in Redis."""
+    async with asyncio.timeout(seconds):
+        while not await true():  # noqa: ASYNC110 - there is no event to wait for
+            await asyncio.sleep(0.01)
+
+
 class Round:
     """What a test holds of one round."""
 
@@ -49,8 +56,11 @@ class Round:
 
     async def closed(self, *task_ids):
         """Wait until the store has nothing left to do for the tasks."""
-        while {task.task_id for task in await self.store.open_tasks()} & set(task_ids):
-            await asyncio.sleep(0.01)
+
+        async def all_closed():
+            return not {task.task_id for task in await self.store.open_tasks()} & set(task_ids)
+
+        await eventually(all_closed)
 
     async def outcome(self, task_id):
         """The final status, after everything of the task is done."""

@@ -27,7 +27,9 @@ async def test_each_item_gets_its_own_answer(round_):
     good = cloud_task("t1", "true")
     other = cloud_task("t1", "false")
     broken = cloud_task("t2", "true")
-    broken["args"]["taskYaml"] = "taskSpec:\n  displayName: x\n  steps:\n  - name: a\n    imag: alpine\n    script: x\n"
+    broken["args"]["taskYaml"] = (
+        "taskSpec:\n  displayName: x\n  steps:\n  - name: a\n    imag: alpine\n    script: x\n"
+    )
     untranslatable = cloud_task("t3", {"script": "true", "workingDir": "/{{pod.name}}"})
     running = {"taskId": "t4", "taskType": "GetRunningTask", "agentId": "a", "args": {}}
     answers = await round_.post(good, good, other, broken, untranslatable, running)
@@ -73,7 +75,7 @@ async def test_a_task_revoked_in_its_own_batch_never_reaches_the_engine(start_ro
         assert [a["outcome"] for a in answers] == ["accepted", "accepted"]
         final = await round_.outcome("t1")
     assert final["phase"] == "Cancelled"
-    assert engine.taken == [] or round_.lines("t1") == []
+    assert engine.taken == []
 
 
 async def test_a_task_revoked_while_the_engine_takes_it_is_ended(start_round, tmp_path):

@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import pytest
 
-from tests.integration.service.rounds import cloud_task
+from tests.integration.service.rounds import cloud_task, eventually
+from tests.integration.store.samples import accepted, event, state
 from translator.agent_server.faults import Fault
 from translator.agent_server.stand_in import StandIn
+from translator.service.deliver import Deliverer
 
 COUNT = "for n in 1 2 3; do echo $n; done"
 
@@ -17,7 +20,9 @@ COUNT = "for n in 1 2 3; do echo $n; done"
     "faults",
     [
         pytest.param([Fault(count=4, status=500)], id="500"),
-        pytest.param([Fault(count=2, status=429, retry_after="0"), Fault(status=408), Fault(status=425)], id="4xx"),
+        pytest.param(
+            [Fault(count=2, status=429, retry_after="0"), Fault(status=408), Fault(status=425)], id="4xx"
+        ),
         pytest.param([Fault(count=3, drop="before")], id="dropped"),
         pytest.param([Fault(count=6, drop="after")], id="answer lost"),
         pytest.param([Fault(delay=2.0), Fault(delay=2.0)], id="hangs"),
@@ -44,16 +49,19 @@ async def test_retry_after_is_honoured(round_):
 async def test_a_refused_task_is_parked_and_holds_up_no_other(round_, store, start_round, engine):
     round_.stand_in.faults.add(Fault(status=400))
     await round_.post(cloud_task("bad", COUNT))
-    async with asyncio.timeout(5):
-        while not (await store.load("bad")).parked:
-            await asyncio.sleep(0.01)
+
+    async def is_parked():
+        return (await store.load("bad")).parked
+
+    async def has_run():
+        return (await store.load("bad")).state.phase == "Succeeded"
+
+    await eventually(is_parked)
     await round_.post(cloud_task("good", COUNT))
     await round_.outcome("good")
 
     [parked] = await store.open_tasks()
-    async with asyncio.timeout(5):
-        while (await store.load("bad")).state.phase != "Succeeded":
-            await asyncio.sleep(0.01)
+    await eventually(has_run)
     assert "400" in (await store.load("bad")).parked
     assert parked.task_id == "bad"
     assert {event["taskId"] for event in round_.stand_in.ledger.kept} == {"good"}
@@ -69,9 +77,11 @@ async def test_a_task_that_always_fails_to_go_out_takes_no_slot(start_round):
         stand_in = round_.stand_in
         stand_in.faults.add(Fault(status=503, retry_after="3600"))
         await round_.post(cloud_task("stuck", COUNT))
-        async with asyncio.timeout(5):
-            while len(stand_in.faults._pending):
-                await asyncio.sleep(0.01)
+
+        async def fault_is_met():
+            return not stand_in.faults._pending
+
+        await eventually(fault_is_met)
         await round_.post(cloud_task("free", COUNT))
         await round_.outcome("free")
 
@@ -94,3 +104,73 @@ async def test_agent_server_dies_and_comes_back(start_round, stand_in):
             assert again.ledger.violations == []
             assert round_.lines("t1") == ["1", "2"]
             assert again.ledger.kept[-1]["phase"] == "Succeeded"
+
+
+class Scripted:
+    """Agent-server as a list of answers: the highest seq it says it holds."""
+
+    def __init__(self, *held):
+        self.held = list(held)
+        self.batches = []
+
+    async def send(self, events):
+        self.batches.append([event["seq"] for event in events])
+        last = self.held.pop(0) if self.held else events[-1]["seq"]
+        return {(events[0]["taskId"], events[0]["attempt"]): last}
+
+
+async def waiting(store, count, lines=1):
+    """A task with so many events in its outbox, each with so many lines."""
+    record = await accepted(store, "t1")
+    events = [
+        replace(event("t1", seq), body={"step": "a", "lines": ["x"] * lines}) for seq in range(2, count + 1)
+    ]
+    await store.append(record, state("t1", count), events)
+
+
+async def deliver(store, sender, **options):
+    deliverer = Deliverer(store, sender, **{"row_limit": 1000, "parallel": 2, **options})
+    deliverer.wake("t1")
+    await deliverer.idle()
+    return sender.batches
+
+
+async def test_a_request_has_no_more_rows_than_the_limit(store):
+    await waiting(store, 6, lines=4)
+    assert await deliver(store, Scripted(), row_limit=10) == [[1, 2, 3], [4, 5], [6]]
+    assert await store.outbox("t1", 9) == []
+
+
+async def test_an_event_over_the_limit_goes_alone(store):
+    await waiting(store, 3, lines=50)
+    assert await deliver(store, Scripted(), row_limit=10) == [[1], [2], [3]]
+
+
+async def test_a_request_has_a_bounded_size(store, monkeypatch):
+    monkeypatch.setattr("translator.service.deliver._MAX_BYTES", 400)
+    await waiting(store, 4)
+    assert [len(batch) for batch in await deliver(store, Scripted())] == [2, 2]
+
+
+async def test_an_outbox_longer_than_one_reading_is_sent_to_its_end(store):
+    await waiting(store, 300)
+    batches = await deliver(store, Scripted())
+    assert [seq for batch in batches for seq in batch] == list(range(1, 301))
+    assert await store.outbox("t1", 9) == []
+
+
+async def test_what_is_not_held_is_sent_again(store):
+    await waiting(store, 4)
+    assert await deliver(store, Scripted(2)) == [[1, 2, 3, 4], [3, 4]]
+
+
+async def test_nothing_is_dropped_that_was_not_sent(store):
+    await waiting(store, 4)
+    assert await deliver(store, Scripted(999), row_limit=2) == [[1, 2], [3, 4]]
+
+
+async def test_an_answer_that_holds_nothing_is_a_failure(store, monkeypatch):
+    monkeypatch.setattr("translator.service.workers.pause", lambda _: 0.0)
+    await waiting(store, 2)
+    assert await deliver(store, Scripted(0, 0)) == [[1, 2], [1, 2], [1, 2]]
+    assert await store.outbox("t1", 9) == []

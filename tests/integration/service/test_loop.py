@@ -32,7 +32,12 @@ async def test_the_seeds_batch_goes_all_the_way_round(round_, stand_in, http, tm
         (name, "Succeeded") for name in ("step1", "step2", "step3")
     ]
     steps = [(f"step{n}", phase) for n in (1, 2, 3) for phase in ("Running", "Succeeded")]
-    assert told(stand_in, "task123") == [("task", "Pending"), ("task", "Running"), *steps, ("task", "Succeeded")]
+    assert told(stand_in, "task123") == [
+        ("task", "Pending"),
+        ("task", "Running"),
+        *steps,
+        ("task", "Succeeded"),
+    ]
     assert round_.lines("task123") == ["Hello World step1 FOO=", "Hello World step3 FOO=None"]
     assert list((tmp_path / "runs").glob("*/*/*")) == []
 

@@ -205,7 +205,9 @@ async def test_waiting_tasks_are_listed_in_the_order_of_acceptance(redis):
 async def test_every_script_keeps_to_one_slot_and_states_its_keys(store):
     keys = keys_of("任务 {x}", 4)
     tag = f"translator:{{{keys.shard}}}:"
-    assert all(k.startswith(tag) for k in (keys.inbox, keys.open, keys.task("任务 {x}"), keys.outbox("任务 {x}")))
+    assert all(
+        k.startswith(tag) for k in (keys.inbox, keys.open, keys.task("任务 {x}"), keys.outbox("任务 {x}"))
+    )
     await finished(store, "任务 {x}")
     await store.release("任务 {x}")
     await store.acknowledge("任务 {x}", 1, 3)

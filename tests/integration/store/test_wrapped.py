@@ -32,7 +32,7 @@ async def test_a_replica_is_no_place_to_write(store, redis):
     await accepted(store)
     await redis.replicaof("127.0.0.1", "1")
     try:
-        with pytest.raises(TemporaryError, match="READONLY|read only"):
+        with pytest.raises(TemporaryError, match="read only"):
             await store.accept([new_task("t2")], 1)
     finally:
         await redis.execute_command("REPLICAOF", "NO", "ONE")
@@ -42,7 +42,7 @@ async def test_a_wrong_password_is_permanent(redis, valkey):
     await redis.config_set("requirepass", "secret")
     other = connect(valkey.socket, password="guess")
     try:
-        with pytest.raises(PermanentError, match="open the store: Redis: .*password") as caught:
+        with pytest.raises(PermanentError, match="invalid username-password pair") as caught:
             await Store(other, shards=4, keep_s=1).open()
         assert "redisConfig" in caught.value.remedy
     finally:

@@ -35,7 +35,7 @@ def expected(recording: Recording) -> dict:
 
 
 def stream(recording: Recording, watched: list[Observation] | None = None) -> list[Observation]:
-    """The recording, or these of its watch events; where Argo itself did not end it, the service's verdict."""
+    """The recording, or these of its watch events; where Argo did not end it, the service's verdict."""
     verdict = expected(recording).get("verdict")
     followed = recording.followed(recording.watched() if watched is None else watched)
     return [*followed, *([Verdict(**verdict, ended=True)] if verdict else [])]

@@ -46,3 +46,25 @@ def test_what_would_be_lost_or_changed_is_a_fault_at_its_place(data, path, code)
 
 def test_a_list_in_a_list_has_a_path_too():
     assert list(dropped([[{"a": 1}]], [[{}]])) == ["[0][0].a"]
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "passed_on"),
+    [
+        (
+            m.Volume,
+            {"name": "v", "emptyDir": {"sizeLimit": 100}},
+            {"name": "v", "emptyDir": {"sizeLimit": "100"}},
+        ),
+        (
+            m.EnvVarSource,
+            {"resourceFieldRef": {"resource": "limits.cpu", "divisor": 1}},
+            {"resourceFieldRef": {"resource": "limits.cpu", "divisor": "1"}},
+        ),
+        (m.ResourceRequirements, {"limits": {"cpu": 0.5}}, {"limits": {"cpu": "0.5"}}),
+    ],
+)
+def test_kubernetes_takes_a_number_as_a_quantity(model, data, passed_on):
+    found, faults = _faults(lambda f: structure(model, data, "p", f))
+    assert faults == []
+    assert found.model_dump(exclude_unset=True, by_alias=True) == passed_on

@@ -123,8 +123,8 @@ class ApiServer:
     @asynccontextmanager
     async def stream(
         self, call: Call, path: str, query: Mapping[str, Any], *, silence: float
-    ) -> AsyncIterator[AsyncIterator[bytes]]:
-        """GET a stream: yields its chunks as they come, until the server ends it.
+    ) -> AsyncIterator[Stream]:
+        """GET a stream.
 
         Args:
             call: the request, for messages.
@@ -139,7 +139,7 @@ class ApiServer:
         patience = aiohttp.ClientTimeout(total=None, connect=30, sock_connect=10, sock_read=silence)
         response = await self._answer(call, "GET", path, query, None, patience)
         try:
-            yield _chunks(call, response)
+            yield Stream(call, response)
         finally:
             response.close()
 
@@ -250,12 +250,36 @@ async def _load(configuration: Any, kubeconfig: str | None, context: str | None)
         ) from error
 
 
-async def _chunks(call: Call, response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-    try:
-        async for chunk in response.content.iter_any():
-            yield chunk
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise UnavailableError(f"cannot {call}: the stream broke: {_words(error)}") from error
+class Stream:
+    """An answer whose chunks come as the server sends them, until it ends it.
+
+    Args:
+        call: the request, for messages.
+        response: the answer.
+    """
+
+    def __init__(self, call: Call, response: aiohttp.ClientResponse) -> None:
+        self._call = call
+        self._response = response
+        self.stopped = False
+
+    def stop(self) -> None:
+        """End it from this side: whoever waits for a chunk gets none."""
+        self.stopped = True
+        self._response.close()
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """The chunks.
+
+        Raises:
+            UnavailableError: the connection broke.
+        """
+        try:
+            async for chunk in self._response.content.iter_any():
+                yield chunk
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            if not self.stopped:
+                raise UnavailableError(f"cannot {self._call}: the stream broke: {_words(error)}") from error
 
 
 def _with_keepalive(transport: Any) -> Any:

@@ -9,35 +9,32 @@ from typing import Any
 
 import structlog
 
-from translator.engine.argo.answers import Call, RefusedError
+from translator.engine.argo.answers import Call
+from translator.engine.argo.asking import patiently, stubbornly
+from translator.engine.argo.cancel import order_shutdown
 from translator.engine.argo.client import ApiServer
-from translator.engine.argo.container import Container
 from translator.engine.argo.deadlines import lowered_deadline
 from translator.engine.argo.objects import (
     CORE,
     WORKFLOW_LABEL,
     Key,
     collection,
-    container_states,
-    has_ended,
-    has_started,
+    has_finished,
     is_of,
     pod_path,
     slim_pod,
     slim_workflow,
-    step_containers,
     uid,
+    was_deleted_early,
     workflow_path,
 )
 from translator.engine.argo.outlet import Outlet
-from translator.engine.argo.pod_logs import PodLog, end_unread
 from translator.engine.argo.reflector import Reflector
 from translator.engine.argo.slots import Slots
+from translator.engine.argo.step_logs import Reading, StepLogs
 from translator.engine.argo.watching import Change, Left, Listed, Listing, Pace, Seen
-from translator.errors import PermanentError, TemporaryError
-from translator.observe.nodes import read as read_nodes
+from translator.errors import PermanentError
 from translator.observe.observation import (
-    LogLines,
     Observation,
     PodGone,
     PodSeen,
@@ -45,12 +42,12 @@ from translator.observe.observation import (
     WorkflowRef,
     WorkflowSeen,
 )
-from translator.observe.sight import NodeSight
 
 RESYNC_S = 300.0
 """A Workflow is read this often at least, and at most twice as seldom: whatever was missed is seen then."""
 
-_FINAL = frozenset({"Succeeded", "Failed", "Error"})
+_LAST = ("workflow", "end")
+"""What is told after the pods."""
 
 _log = structlog.get_logger(__name__)
 
@@ -81,28 +78,24 @@ class Following:
         self._means = means
         self._ref = ref
         self._key = Key(ref.namespace, ref.name)
-        self._cursors = cursors
         self._news = asyncio.Event()
         self._outlet = Outlet(self._news.set)
+        reading = Reading(means.api, means.slots, means.pace, self._outlet.put, self._spawn)
+        self._logs = StepLogs(self._key, cursors, reading)
         self._workflow: Mapping[str, Any] | None = None
         self._gone = False
+        self._stopping = False
         self._pods: dict[str, Mapping[str, Any]] = {}
         self._untold: dict[str, Observation] = {}
         self._unlisted: set[str] = set()
-        self._containers: dict[tuple[str, str], Container] = {}
         self._deadlines: dict[str, int] = {}
-        self._logged: set[str] = set()
         self._ended = False
         self._listed = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._failure: BaseException | None = None
 
     async def observations(self) -> AsyncGenerator[Observation, None]:
-        """All that can be seen, until the caller stops.
-
-        Raises:
-            PermanentError: the cluster refuses to show the Workflow or its pods.
-        """
+        """All that can be seen, until the caller stops."""
         self._means.workflows.subscribe(self._key, self._on_workflow)
         self._means.pods.subscribe(self._key, self._on_pod)
         self._spawn(self._resync())
@@ -126,10 +119,10 @@ class Following:
 
         A Workflow that has ended may say nothing of its steps (Argo can keep their nodes elsewhere).
         """
-        workflow = self._untold.pop(self._ref.uid, None) if self._listed else None
-        kept = {self._ref.uid: self._untold.pop(self._ref.uid)} if self._ref.uid in self._untold else {}
-        pods, self._untold = list(self._untold.values()), kept
-        return pods if workflow is None else [*pods, workflow]
+        last = {about: seen for about in _LAST if (seen := self._untold.pop(about, None)) is not None}
+        told = list(self._untold.values())
+        self._untold = {} if self._listed else last
+        return [*told, *last.values()] if self._listed else told
 
     # What the reflectors tell. Nothing here waits.
 
@@ -160,15 +153,22 @@ class Following:
     def _see_workflow(self, workflow: Mapping[str, Any]) -> None:
         self._unlisted.discard(self._ref.uid)
         self._workflow = slim_workflow(workflow)
-        self._tell(self._ref.uid, WorkflowSeen(self._workflow))
-        if (workflow.get("status") or {}).get("phase") in _FINAL:
+        final = has_finished(workflow)
+        if not was_deleted_early(workflow):
+            self._tell("workflow", WorkflowSeen(self._workflow))
+        elif final:
+            self._lose_workflow()
+        elif not self._stopping:
+            self._stopping = True
+            self._spawn(self._stop())
+        if final:
             self._ended = True
             self._end_unread_logs()
 
     def _lose_workflow(self) -> None:
         if not self._gone:
             self._gone = self._ended = True
-            self._tell(self._ref.uid, WorkflowGone())
+            self._tell("end", WorkflowGone())
             self._end_unread_logs()
 
     def _see_pod(self, pod: Mapping[str, Any]) -> None:
@@ -176,82 +176,30 @@ class Following:
         self._unlisted.discard(uid(pod))
         self._pods[uid(pod)] = pod
         self._tell(uid(pod), PodSeen(pod))
-        self._follow_logs(pod)
+        for begun in self._logs.see(pod):
+            self._tell(f"log of {begun.step}", begun)
         deadline = lowered_deadline(pod)
         if deadline is not None and self._deadlines.get(uid(pod)) != deadline:
             self._deadlines[uid(pod)] = deadline
             self._spawn(self._lower(pod, deadline))
-        if self._ended:
-            self._end_unread_logs()
+        self._end_unread_logs()
 
     def _lose_pod(self, pod_uid: str) -> None:
         pod = self._pods.pop(pod_uid, None)
         if pod is None:
             return
         self._tell(pod_uid, PodGone(pod))
-        for (owner, _), container in self._containers.items():
-            if owner == pod_uid:
-                container.lose()
-        if self._ended:
-            self._end_unread_logs()
+        self._logs.lose(pod_uid)
+        self._end_unread_logs()
 
     def _tell(self, about: str, seen: Observation) -> None:
         self._untold.pop(about, None)
         self._untold[about] = seen
         self._news.set()
 
-    # Logs.
-
-    def _follow_logs(self, pod: Mapping[str, Any]) -> None:
-        states = container_states(pod)
-        for name, step in step_containers(pod).items():
-            state = states.get(name)
-            if state is None or not has_started(state):
-                continue
-            container = self._containers.get((uid(pod), name))
-            if container is None:
-                container = self._containers[uid(pod), name] = Container(self._key, pod, name, step)
-                container.see(state)
-                self._read_log(container)
-            container.see(state)
-
-    def _read_log(self, container: Container) -> None:
-        self._logged.add(container.step)
-        log = PodLog(
-            api=self._means.api,
-            container=container,
-            cursor=self._cursors.get(container.step, {}),
-            put=self._outlet.put,
-            slots=self._means.slots,
-            pace=self._means.pace,
-        )
-        if container.step not in self._cursors:
-            # stored with the pod's start: whoever follows later knows of this log, though the pod be gone
-            self._tell(f"{container.step} begins", LogLines(container.step, (), log.cursor))
-        self._spawn(log.run())
-
     def _end_unread_logs(self) -> None:
-        """The Workflow has ended: end the logs that nobody reads, but of pods that may still start."""
-        if not self._listed:
-            return
-        waiting = {
-            step
-            for pod in self._pods.values()
-            if not has_ended(pod)
-            for step in step_containers(pod).values()
-        }
-        for step, ran in sorted(self._steps().items()):
-            if step not in self._logged and step not in waiting:
-                self._logged.add(step)
-                self._spawn(end_unread(step, self._cursors.get(step, {}), ran=ran, put=self._outlet.put))
-
-    def _steps(self) -> dict[str, bool]:
-        """Every step that is known, and whether its process ran."""
-        known = dict.fromkeys(self._cursors, True)
-        if self._workflow is not None:
-            nodes = read_nodes(self._workflow).steps or {}
-            known |= {step: step in known or _ran(node) for step, node in nodes.items()}
-        return known
+        if self._ended and self._listed:
+            self._logs.end_unread(self._workflow, self._pods.values())
 
     # What is asked of the API server.
 
@@ -266,7 +214,7 @@ class Following:
         """GET the Workflow, unless a watch tells of it meanwhile: that is newer."""
         before = self._workflow
         call = Call("get", "workflows", *self._key)
-        found = await self._patiently(lambda: self._means.api.get(call, workflow_path(*self._key)))
+        found = await self._ask(lambda: self._means.api.get(call, workflow_path(*self._key)))
         if found is None or uid(found) != self._ref.uid:
             self._lose_workflow()
         elif self._workflow is before:
@@ -278,7 +226,7 @@ class Following:
         call = Call("list", "pods", self._ref.namespace)
         query = {"labelSelector": f"{WORKFLOW_LABEL}={self._ref.name}"}
         path = collection(CORE, "pods", self._ref.namespace)
-        listed = await self._patiently(lambda: self._means.api.get(call, path, query))
+        listed = await self._ask(lambda: self._means.api.get(call, path, query))
         found = {uid(pod): pod for pod in (listed or {}).get("items") or () if is_of(pod, self._ref.uid)}
         for pod_uid, pod in found.items():
             if pod_uid not in self._pods:
@@ -287,8 +235,7 @@ class Following:
             self._lose_pod(pod_uid)
         self._listed = True
         self._news.set()
-        if self._ended:
-            self._end_unread_logs()
+        self._end_unread_logs()
 
     async def _confirm_pod(self, pod_uid: str) -> None:
         """A pod has left the watch: it is gone, or somebody changed its labels."""
@@ -298,11 +245,18 @@ class Following:
         name = pod["metadata"]["name"]
         call = Call("get", "pods", self._ref.namespace, name)
         path = pod_path(self._ref.namespace, name)
-        found = await self._patiently(lambda: self._means.api.get(call, path))
+        found = await self._ask(lambda: self._means.api.get(call, path))
         if found is None or uid(found) != pod_uid:
             self._lose_pod(pod_uid)
         elif self._pods.get(pod_uid) is pod:
             self._see_pod(found)
+
+    async def _stop(self) -> None:
+        """Somebody deleted the Workflow while it ran: our finalizer is for its logs only."""
+        try:
+            await patiently(lambda: order_shutdown(self._means.api, self._ref), self._means.pace)
+        except PermanentError as error:
+            _log.warning("cannot stop a deleted workflow", workflow=self._ref.name, error=error.message)
 
     async def _lower(self, pod: Mapping[str, Any], deadline: int) -> None:
         name = pod["metadata"]["name"]
@@ -310,26 +264,14 @@ class Following:
         change = {"metadata": {"uid": uid(pod)}, "spec": {"activeDeadlineSeconds": deadline}}
         path = pod_path(self._ref.namespace, name)
         try:
-            await self._patiently(lambda: self._means.api.patch(call, path, change))
+            await patiently(lambda: self._means.api.patch(call, path, change), self._means.pace)
         except PermanentError as error:
             _log.warning(
                 "cannot lower a pod's deadline: the step may run longer", pod=name, error=error.message
             )
 
-    async def _patiently(self, ask: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, Any] | None:
-        """The answer, asked for until there is one; None: the object does not exist."""
-        failures = 0
-        while True:
-            try:
-                return await ask()
-            except RefusedError as error:
-                if error.status == 404:
-                    return None
-                raise
-            except TemporaryError as error:
-                failures += 1
-                _log.debug("asking again", error=error.message)
-                await self._means.pace.pause(failures, error.retry_after)
+    async def _ask(self, ask: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, Any] | None:
+        return await stubbornly(ask, self._means.pace)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -341,8 +283,3 @@ class Following:
         if not task.cancelled() and task.exception() is not None:
             self._failure = task.exception()
             self._news.set()
-
-
-def _ran(node: NodeSight) -> bool:
-    """Whether a node's process ran, as `translator.observe.outcome` sees it where no pod is known."""
-    return node.ran or node.phase == "Succeeded" or (node.final and node.exit_code is not None)

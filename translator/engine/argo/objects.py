@@ -117,3 +117,17 @@ def has_terminated(state: Mapping[str, Any]) -> bool:
 def has_ended(pod: Mapping[str, Any]) -> bool:
     """Whether no container of the pod runs, or ever will."""
     return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+
+
+def has_finished(workflow: Mapping[str, Any]) -> bool:
+    """Whether the Workflow has ended."""
+    return (workflow.get("status") or {}).get("phase") in ("Succeeded", "Failed", "Error")
+
+
+def was_deleted_early(workflow: Mapping[str, Any]) -> bool:
+    """Whether somebody deleted the Workflow before it had ended (a finalizer may keep it for a while)."""
+    deleted: str | None = workflow["metadata"].get("deletionTimestamp")
+    if not deleted:
+        return False
+    finished = (workflow.get("status") or {}).get("finishedAt")
+    return not has_finished(workflow) or bool(finished and deleted < finished)

@@ -18,7 +18,7 @@ from translator.engine.argo.client import ApiServer
 from translator.engine.argo.container import Container
 from translator.engine.argo.objects import pod_path
 from translator.engine.argo.outlet import LogObservation
-from translator.engine.argo.slots import Slots, TurnOverError
+from translator.engine.argo.slots import Slots
 from translator.engine.argo.watching import Pace
 from translator.observe.cursor import Cursor, Join
 from translator.observe.executor import LogLine, UserLines
@@ -92,8 +92,6 @@ class PodLog:
             try:
                 async with self._slots.turn():
                     self._ended = await self._read(follow=not over)
-            except TurnOverError:
-                continue
             except RefusedError as error:
                 await self._cannot(error, over=over)
                 continue
@@ -113,7 +111,6 @@ class PodLog:
         """One request. Returns whether the log was read to its end.
 
         Raises:
-            TurnOverError: others wait for the slot.
             UnavailableError: try again.
             RefusedError: there is no such log (now).
         """
@@ -127,11 +124,14 @@ class PodLog:
         join = Join(self._cursor, continuous=self._whole)
         call = Call("get", "pods/log", container.namespace, container.pod)
         path = f"{pod_path(container.namespace, container.pod)}/log"
-        async with self._api.stream(call, path, query, silence=SILENCE_S) as chunks:
+        async with self._api.stream(call, path, query, silence=SILENCE_S) as stream:
             self._whole = False
-            async for chunk in self._slots.in_turn(chunks, TURN_S) if follow else chunks:
-                self._received += len(chunk)
-                await self._give(join.feed(lines.feed(chunk)), join)
+            with self._slots.limit(TURN_S, stream.stop if follow else _never):
+                async for chunk in stream:
+                    self._received += len(chunk)
+                    await self._give(join.feed(lines.feed(chunk)), join)
+        if stream.stopped:
+            return False
         if lines.strange:
             said = lines.strange[0].decode(errors="replace")[:300]
             raise RefusedError(f"cannot {call}: {said}", status=400, reason="", remedy="")
@@ -182,6 +182,10 @@ class PodLog:
         finally:
             over.cancel()
             pause.cancel()
+
+
+def _never() -> None:
+    """A plain read ends by itself."""
 
 
 async def end_unread(step: str, cursor: Mapping[str, Any], *, ran: bool, put: Put) -> None:

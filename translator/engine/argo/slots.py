@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
-
-class TurnOverError(Exception):
-    """Who holds a slot has had it long enough, and another waits."""
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 
 class Slots:
     """At most so many at once, first come first served.
 
-    A follow lasts as long as its container, so its holder reads `in_turn`, and lets others in.
+    A follow lasts as long as its container, so its holder sets itself a `limit`.
 
     Args:
         limit: how many may hold a slot.
@@ -42,25 +38,21 @@ class Slots:
         finally:
             self._free.release()
 
-    async def in_turn(self, chunks: AsyncIterator[bytes], seconds: float) -> AsyncIterator[bytes]:
-        """The chunks, for as long as nobody else waits, and for some seconds all the same.
-
-        Raises:
-            TurnOverError: the time is up and somebody waits; a chunk may be lost, so read again from a cursor.
-        """
+    @contextmanager
+    def limit(self, seconds: float, stop: Callable[[], None]) -> Iterator[None]:
+        """While this lasts, call `stop` as soon as it has lasted some seconds and somebody waits."""
         loop = asyncio.get_running_loop()
-        ends = loop.time() + seconds
-        while True:
-            coming = asyncio.ensure_future(anext(chunks, None))
-            try:
-                while not coming.done():
-                    await asyncio.wait({coming}, timeout=seconds)
-                    if self.wanted and loop.time() >= ends:
-                        raise TurnOverError
-                chunk = coming.result()
-            finally:
-                coming.cancel()
-                await asyncio.gather(coming, return_exceptions=True)
-            if chunk is None:
-                return
-            yield chunk
+        timer: asyncio.TimerHandle
+
+        def look() -> None:
+            nonlocal timer
+            if self.wanted:
+                stop()
+            else:
+                timer = loop.call_later(seconds, look)
+
+        timer = loop.call_later(seconds, look)
+        try:
+            yield
+        finally:
+            timer.cancel()

@@ -197,8 +197,8 @@ async def watch_once(source: Source, scope: Scope, pace: Pace, place: Place) -> 
     call = Call("watch", scope.resource, scope.namespace)
     lines = Lines(LONGEST_EVENT)
     try:
-        async with source.stream(call, scope.path, query, silence=seconds + pace.slack) as chunks:
-            async for chunk in chunks:
+        async with source.stream(call, scope.path, query, silence=seconds + pace.slack) as stream:
+            async for chunk in stream:
                 for line in lines.feed(chunk):
                     change = _change(call, line, place)
                     if change is not None:

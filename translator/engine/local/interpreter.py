@@ -34,7 +34,7 @@ def find_program(word: str, path: str, runnable: Runnable) -> str | None:
     for candidate in names:
         for folder in path.split(":"):
             found = f"{folder.rstrip('/')}/{candidate}"
-            if found.startswith("/") and runnable(found):
+            if folder.startswith("/") and runnable(found):
                 return found
     return None
 

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import pytest
+
+from translator.engine.local.templating import check_argument, check_inputs, fill_argument, fill_inputs
+from translator.errors import PermanentError
+
+CHAIN = "{{=tasks['b'].outputs?.parameters?.context ?? tasks['a'].outputs?.parameters?.context ?? ''}}"
+
+
+@pytest.mark.parametrize(
+    ("outputs", "value"),
+    [
+        ({}, ""),
+        ({"a": {"context": "1"}}, "1"),
+        ({"a": {"context": "1"}, "b": {"context": "2"}}, "2"),
+        ({"a": {"context": "1"}, "b": {}}, "1"),
+        ({"a": {"context": "1"}, "b": {"context": ""}}, ""),
+    ],
+)
+def test_the_chain_takes_the_first_value_that_exists(outputs: dict[str, dict[str, str]], value: str):
+    check_argument(CHAIN, "x")
+    assert fill_argument(CHAIN, outputs, "x") == value
+
+
+def test_a_plain_reference():
+    text = "<{{tasks.a.outputs.parameters.context}}>"
+    check_argument(text, "x")
+    assert fill_argument(text, {"a": {"context": "v"}}, "x") == "<v>"
+    with pytest.raises(PermanentError, match="left no such output"):
+        fill_argument(text, {}, "x")
+
+
+def test_a_value_is_not_evaluated_again():
+    assert (
+        fill_argument(CHAIN, {"b": {"context": "{{inputs.parameters.x}}"}}, "") == "{{inputs.parameters.x}}"
+    )
+
+
+def test_inputs():
+    text = "a={{inputs.parameters.a}} {{ inputs.parameters.b-c }}"
+    check_inputs(text, "x", {"a": "", "b-c": ""})
+    assert fill_inputs(text, {"a": "1", "b-c": "{{x}}"}) == "a=1 {{x}}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{workflow.name}}",
+        "{{=1+1}}",
+        "{{inputs.parameters.other}}",
+        "{{ .Names }}",
+        "{{",
+        "}} {{ unclosed",
+        "{{{{inputs.parameters.a}}}}",
+    ],
+)
+def test_other_forms_are_refused_in_templates(text: str):
+    with pytest.raises(PermanentError, match=r"^step a: holds"):
+        check_inputs(text, "step a", {"a": ""})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{=tasks['a'].outputs?.parameters?.context}}",
+        "{{=tasks['a'].status ?? ''}}",
+        "{{=steps['a'].outputs?.parameters?.context ?? ''}}",
+        "{{=get(tasks, 'a') ?? ''}}",
+        "{{steps.a.outputs.parameters.context}}",
+        "{{=tasks['a'].outputs?.parameters?.context ?? 'it\\'s'}}",
+    ],
+)
+def test_other_forms_are_refused_in_arguments(text: str):
+    with pytest.raises(PermanentError, match="only Argo can evaluate"):
+        check_argument(text, "step a")

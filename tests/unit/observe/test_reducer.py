@@ -1,0 +1,463 @@
+"""The reducer where recordings do not reach: by hand, one situation each."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.observe.replay import NOW, brief, outcomes, run, stored
+from tests.unit.observe.shapes import RUNNING, T, ended, gone, node, pod, workflow
+from translator.observe.observation import (
+    LogEnd,
+    LogGap,
+    LogLines,
+    Submitted,
+    Verdict,
+    WorkflowGone,
+    WorkflowRef,
+    WorkflowSeen,
+)
+from translator.observe.reducer import begin, observe
+
+REF = WorkflowRef("jobs", "wf", "u-1")
+DENIED = 'failed to pull "r/x": 401 Unauthorized'
+
+
+def told(steps, *seen):
+    _, events = run(steps, seen)
+    return [brief(event) for event in events[1:]]
+
+
+def last(steps, *seen):
+    state, events = run(steps, seen)
+    assert state.final
+    return events[-1].body
+
+
+def test_the_first_event_is_pending_and_the_second_says_where():
+    state, events = begin("t", "agent", 2, ["a"], NOW)
+    assert events[0].as_json() == {
+        "taskId": "t",
+        "agentId": "agent",
+        "attempt": 2,
+        "seq": 1,
+        "time": NOW,
+        "kind": "status",
+        "phase": "Pending",
+    }
+    _, events = observe(state, Submitted(REF, "https://argo/wf"), NOW)
+    assert events[0].body == {
+        "phase": "Pending",
+        "workflow": {"namespace": "jobs", "name": "wf", "uid": "u-1", "url": "https://argo/wf"},
+    }
+
+
+def test_submitted_is_told_once_and_knows_the_url_that_the_workflow_does_not():
+    state, events = run(["a"], [workflow(), Submitted(REF, "https://argo/wf")])
+    assert len(events) == 2
+    assert state.workflow["url"] == "https://argo/wf"
+
+
+def test_a_workflow_of_the_same_name_that_somebody_else_made_is_not_ours():
+    other = workflow(node("a", "Failed", "Error (exit code 1)", 1), phase="Failed")
+    other.object["metadata"]["uid"] = "u-2"
+    assert told(["a"], Submitted(REF), other) == ["status Pending"]
+
+
+def test_the_local_engine_has_no_pods():
+    steps = ["a", "b", "c", "d"]
+    a, b = node("a", "Succeeded", code=0), node("b", "Failed", "main: Error (exit code 3)", 3)
+    seen = [
+        Submitted(REF),
+        workflow(node("a", "Pending")),
+        workflow(node("a")),
+        LogLines("a", ("hello",), {"n": 1}, time=T.format(4)),
+        workflow(a),
+        LogEnd("a"),
+        workflow(a, node("b")),
+        workflow(a, b, node("c", "Omitted", type="Skipped"), phase="Failed"),
+        LogEnd("b"),
+    ]
+    assert told(steps, *seen) == [
+        "status Pending",
+        "status Running",
+        "a Running",
+        "log a 1",
+        "a Succeeded 0",
+        "b Running",
+        "b Failed 3 StepFailed",
+        "c Skipped",
+        "d Skipped",
+        "status Failed StepFailed",
+    ]
+    body = last(steps, *seen)
+    assert body["message"] == "step b: the process ended with exit code 3"
+    assert outcomes(run(steps, seen)[1][-1]) == [
+        "a Succeeded 0",
+        "b Failed 3 StepFailed",
+        "c Skipped",
+        "d Skipped",
+    ]
+
+
+def test_the_local_engines_pod_layout():
+    parts = [
+        node("a", "Failed", "a: Error (exit code 2): ", type="Container"),
+        node(
+            "b",
+            "Error",
+            'b: Error (exit code 64): dependency "a" exited with non-zero code: 2',
+            type="Container",
+        ),
+    ]
+    running = [node("a", type="Container"), node("b", type="Container")]
+    seen = [workflow(*running), workflow(*parts, phase="Failed"), LogEnd("a")]
+    assert told(["a", "b"], *seen) == [
+        "status Running",
+        "a Running",
+        "a Failed 2 StepFailed",
+        "b Skipped",
+        "status Failed StepFailed",
+    ]
+
+
+def test_lines_prove_that_a_step_runs_whatever_else_is_late():
+    assert told(["a"], LogLines("a", ("x",), {"n": 1})) == ["status Running", "a Running", "log a 1"]
+
+
+def test_lines_come_once_and_carry_their_own_time():
+    line = LogLines("a", ("x",), {"n": 1}, time=T.format(5))
+    state, events = run(["a"], [line, line, LogLines("a", ("y", "z"), {"n": 3})])
+    logs = [event for event in events if event.kind == "log"]
+    assert [(event.time, event.body) for event in logs] == [
+        (T.format(5), {"step": "a", "lines": ["x"]}),
+        (NOW, {"step": "a", "lines": ["y", "z"]}),
+    ]
+    assert state.cursors == {"a": {"n": 3}}
+
+
+def test_a_gap_says_how_many_lines_where_that_is_known():
+    gaps = [LogGap("a", "the log was rotated", 7, {"n": 1}), LogGap("a", "the pod is gone", None, {"n": 2})]
+    _, events = run(["a"], [gap for one in gaps for gap in (one, one)])
+    assert [event.body for event in events if event.kind == "gap"] == [
+        {"step": "a", "why": "the log was rotated", "missing": 7},
+        {"step": "a", "why": "the pod is gone"},
+    ]
+
+
+def test_a_cursor_without_lines_is_kept_and_not_told():
+    state, events = run(["a"], [LogLines("a", (), {"n": 1})])
+    assert state.cursors == {"a": {"n": 1}}
+    assert not [event for event in events if event.kind == "log"]
+
+
+def test_of_a_step_that_the_task_does_not_have_nothing_is_told():
+    seen = [LogLines("x", ("y",), {"n": 1}), LogEnd("x"), pod("x", running=RUNNING), workflow(node("x"))]
+    state, events = run(["a"], seen)
+    assert [brief(event) for event in events] == ["status Pending", "status Pending"]
+    assert state.cursors == {}
+
+
+def test_the_final_status_waits_for_the_log_of_every_step_that_started():
+    done = workflow(node("a", "Succeeded", code=0), node("b", "Succeeded", code=0), phase="Succeeded")
+    assert told(["a", "b"], done, LogEnd("b"))[-1] == "b Succeeded 0"
+    assert told(["a", "b"], done, LogEnd("b"), LogLines("a", ("late",), {"n": 1}), LogEnd("a"))[-2:] == [
+        "log a 1",
+        "status Succeeded",
+    ]
+
+
+def test_the_final_status_waits_for_a_pod_that_is_behind_its_workflow():
+    stopped = node("a", "Failed", "workflow shutdown with strategy:  Terminate")
+    seen = [pod("a", "Pending"), workflow(stopped, phase="Failed", shutdown="Terminate")]
+    assert told(["a"], *seen)[-1] == "a Failed Terminated"
+    after = [*seen, pod("a", "Failed", terminated=ended(143)), LogLines("a", ("x",), {"n": 1}), LogEnd("a")]
+    assert told(["a"], *after)[-2:] == ["log a 1", "status Cancelled Terminated"]
+    assert told(["a"], *seen, gone("a", "Pending"))[-1] == "status Cancelled Terminated"
+
+
+def test_what_keeps_a_step_from_starting_is_told_at_once_and_again_when_it_changes():
+    scheduling = [
+        {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes"}
+    ]
+    pull = {"reason": "ErrImagePull", "message": DENIED}
+    back_off = {"reason": "ImagePullBackOff", "message": 'Back-off pulling image "r/x"'}
+    seen = [
+        pod("a", "Pending", conditions=scheduling),
+        pod("a", "Pending", conditions=scheduling),
+        pod("a", "Pending", waiting={"reason": "ContainerCreating"}),
+        pod("a", "Pending", waiting=pull),
+        pod("a", "Pending", waiting=back_off),
+        pod("a", "Pending", waiting=pull),
+        pod("a", running=RUNNING),
+    ]
+    _, events = run(["a"], seen)
+    assert [brief(event) for event in events[1:]] == [
+        "a Pending Unschedulable",
+        "a Pending",
+        "a Pending ImagePullDenied",
+        "status Running",
+        "a Running",
+    ]
+    assert events[3].body["message"] == DENIED
+    assert "imagePullSecrets" in events[3].body["remedy"]
+
+
+def test_a_problem_that_only_the_workflow_tells():
+    quota = 'pods "wf-a" is forbidden: exceeded quota: compute, requested: cpu=4'
+    assert told(["a"], workflow(node("a", "Pending", quota)))[-1] == "a Pending QuotaExceeded"
+
+
+@pytest.mark.parametrize(
+    ("seen", "want"),
+    [
+        ([pod("a", "Failed", terminated=ended(3, "Error"))], "a Failed 3 StepFailed"),
+        ([pod("a", "Failed", terminated=ended(137, "OOMKilled"))], "a Failed 137 OOMKilled"),
+        (
+            [workflow(node("a", "Failed", "OOMKilled (exit code 137)", 137))],
+            "a Failed 137 OOMKilled",
+        ),
+        (
+            [workflow(node("a", "Failed", "main: Error (exit code 64): failed to find name in PATH: x", 64))],
+            "a Failed 64 InterpreterMissing",
+        ),
+        ([workflow(node("a", "Failed", "main: Error (exit code 64)", 64))], "a Failed 64 StepFailed"),
+        (
+            [
+                pod("a", running=RUNNING),
+                pod("a", "Failed", reason="Evicted", message="low on memory", terminated=ended(137)),
+                workflow(node("a", "Failed", "low on memory")),
+            ],
+            "a Failed 137 Evicted",
+        ),
+        (
+            [
+                pod("a", running=RUNNING),
+                pod(
+                    "a",
+                    "Failed",
+                    terminated=ended(143),
+                    conditions=[
+                        {
+                            "type": "DisruptionTarget",
+                            "status": "True",
+                            "reason": "Preempted",
+                            "message": "by b",
+                        }
+                    ],
+                ),
+                workflow(node("a", "Error", "pod deleted", 143)),
+            ],
+            "a Failed 143 Evicted",
+        ),
+        (
+            [
+                pod("a", running=RUNNING),
+                pod("a", running=RUNNING, deleting=True),
+                pod("a", "Failed", deleting=True, terminated=ended(143)),
+                workflow(node("a", "Error", "pod deleted", 143)),
+            ],
+            "a Failed PodDeleted",
+        ),
+        (
+            [gone("a", running=RUNNING), workflow(node("a", "Error", "pod deleted"))],
+            "a Failed PodDeleted",
+        ),
+        ([gone("a", "Pending"), workflow(node("a", "Error", "pod deleted"))], "a Failed PodDeleted"),
+        # Argo says so of a pod, too, that had ended by itself
+        (
+            [pod("a", "Failed", terminated=ended(137)), workflow(node("a", "Error", "pod deleted", 137))],
+            "a Failed 137 StepFailed",
+        ),
+        ([workflow(node("a"), node("a", "Error", "vanished"))], "a Failed EngineError"),
+        (
+            [workflow(node("a", "Failed", "main: StartError (exit code 128): no working directory /x", 128))],
+            "a Failed ContainerStartFailed",
+        ),
+        (
+            [
+                pod(
+                    "a",
+                    "Failed",
+                    terminated={
+                        "exitCode": 128,
+                        "reason": "StartError",
+                        "message": "no such directory",
+                        "startedAt": "1970-01-01T00:00:00Z",
+                    },
+                ),
+                workflow(node("a", "Failed", "StartError (exit code 128)", 128)),
+            ],
+            "a Failed ContainerStartFailed",
+        ),
+        (
+            [workflow(node("a", "Error", 'admission webhook "p" denied the request: no'))],
+            "a Failed AdmissionDenied",
+        ),
+        (
+            [pod("a", "Pending"), workflow(node("a", "Failed", "timeout"))],
+            "a Failed StartTimeout",
+        ),
+    ],
+)
+def test_why_a_step_failed(seen, want):
+    assert told(["a"], *seen)[-1] == want
+
+
+def test_a_killed_process_waits_for_argo_to_say_why():
+    killed = pod("a", "Failed", terminated=ended(143))
+    assert told(["a"], pod("a", running=RUNNING), killed)[-1] == "a Running"
+    deadline = node("a", "Failed", "Pod was active on the node longer than the specified deadline")
+    assert (
+        told(["a"], pod("a", running=RUNNING), killed, workflow(deadline))[-1]
+        == "a Failed 143 DeadlineExceeded"
+    )
+
+
+def test_the_steps_own_timeout_is_named():
+    template = {"name": "a", "metadata": {"annotations": {"codo.dev/step-timeout": "1m30s"}}}
+    late = node("a", "Failed", "Pod was active on the node longer than the specified deadline", 143)
+    body = last(["a"], workflow(late, phase="Failed", templates=[template]), LogEnd("a"))
+    assert body["steps"][0]["message"] == "the step ran longer than its timeout of 1m30s"
+    assert body["message"] == "step a: the step ran longer than its timeout of 1m30s"
+
+
+def test_argos_own_deadline_is_the_tasks():
+    late = node("a", "Failed", "Pod was active on the node longer than the specified deadline", 143)
+    body = last(["a"], workflow(late, phase="Failed", activeDeadlineSeconds=8), LogEnd("a"))
+    assert (body["phase"], body["reason"]) == ("TimedOut", "TaskDeadlineExceeded")
+    assert body["steps"][0]["reason"] == "TaskDeadlineExceeded"
+
+
+def test_a_verdict_is_not_told_before_the_workflow_has_ended():
+    stopped = node("a", "Failed", "workflow shutdown with strategy:  Terminate")
+    verdict = Verdict("TimedOut", "TaskDeadlineExceeded", "the deadline of 5s passed")
+    seen = [workflow(node("a")), verdict, verdict]
+    assert told(["a", "b"], *seen)[-1] == "a Running"
+    end = workflow(stopped, phase="Succeeded", shutdown="Terminate")
+    body = last(["a", "b"], *seen, end, LogEnd("a"))
+    assert (body["phase"], body["message"]) == ("TimedOut", "the deadline of 5s passed")
+    assert body["steps"][0]["reason"] == "TaskDeadlineExceeded"
+    assert body["steps"][1] == {"name": "b", "phase": "Skipped"}
+
+
+def test_what_a_step_did_by_itself_before_the_verdict_stays():
+    seen = [
+        workflow(node("a", "Failed", "Error (exit code 3)", 3), node("b")),
+        Verdict("Cancelled", "Revoked", "revoked"),
+        workflow(
+            node("a", "Failed", "Error (exit code 3)", 3),
+            node("b", "Failed", "workflow shutdown with strategy:  Terminate"),
+            phase="Failed",
+            shutdown="Terminate",
+        ),
+        LogEnd("a"),
+        LogEnd("b"),
+    ]
+    _, events = run(["a", "b"], seen)
+    assert outcomes(events[-1]) == ["a Failed 3 StepFailed", "b Failed Revoked"]
+    assert brief(events[-1]) == "status Cancelled Revoked"
+
+
+def test_the_first_verdict_stands():
+    seen = [
+        Verdict("Cancelled", "Revoked", "revoked"),
+        Verdict("TimedOut", "TaskDeadlineExceeded", "too late"),
+        Verdict("Error", "EngineError", "given up", ended=True),
+    ]
+    assert last(["a"], *seen)["reason"] == "Revoked"
+
+
+def test_a_verdict_after_the_end_only_ends_the_waiting():
+    done = workflow(node("a", "Succeeded", code=0), phase="Succeeded")
+    assert not run(["a"], [done, Verdict("TimedOut", "TaskDeadlineExceeded", "late")])[0].final
+    body = last(["a"], done, Verdict("Error", "EngineError", "its log never ends", ended=True))
+    assert body["phase"] == "Succeeded"
+
+
+def test_a_task_that_was_never_submitted_ends_at_once():
+    body = last(["a", "b"], Verdict("Error", "QuotaExceeded", "exceeded quota", ended=True))
+    assert body["phase"] == "Error"
+    assert "ResourceQuota" in body["remedy"]
+    assert [step["phase"] for step in body["steps"]] == ["Skipped", "Skipped"]
+
+
+def test_a_verdict_that_ends_all_does_not_wait_for_a_running_step():
+    body = last(["a"], pod("a", running=RUNNING), Verdict("Error", "EngineError", "lost", ended=True))
+    assert body["steps"][0]["reason"] == "EngineError"
+
+
+def test_a_deleted_workflow_waits_for_the_logs_that_are_left():
+    seen = [workflow(node("a")), WorkflowGone()]
+    assert told(["a", "b"], *seen)[-1] == "b Skipped"
+    body = last(["a", "b"], *seen, LogEnd("a"))
+    assert (body["phase"], body["reason"]) == ("Error", "WorkflowDeleted")
+    assert [step["reason"] for step in body["steps"] if "reason" in step] == ["WorkflowDeleted"]
+
+
+def test_a_step_that_ended_before_its_workflow_was_deleted_ended_as_it_did():
+    seen = [
+        pod("a", terminated=ended(0)),
+        WorkflowGone(),
+        pod("a", "Failed", terminated=ended(0)),
+        LogEnd("a"),
+    ]
+    assert outcomes(run(["a"], seen)[1][-1]) == ["a Succeeded 0"]
+    seen = [pod("a", running=RUNNING), WorkflowGone(), pod("a", "Failed", terminated=badly), LogEnd("a")]
+    assert outcomes(run(["a"], seen)[1][-1]) == ["a Failed 9 StepFailed"]
+
+
+def test_a_workflow_that_is_deleted_after_its_end_has_ended():
+    done = workflow(node("a", "Succeeded", code=0), phase="Succeeded")
+    assert last(["a"], done, WorkflowGone(), LogEnd("a"))["phase"] == "Succeeded"
+
+
+def test_nothing_goes_backwards():
+    state, _ = run(["a", "b"], [workflow(node("a"), node("b")), pod("a", running=RUNNING)])
+    for old in (workflow(), workflow(node("a", "Pending")), pod("a", "Pending", waiting={"reason": "x"})):
+        after, events = observe(state, old, NOW)
+        assert events == []
+        assert [step.phase for step in after.steps] == ["Running", "Running"]
+
+
+def test_a_retry_in_argo_is_no_part_of_an_attempt_that_has_ended():
+    failed = workflow(node("a", "Failed", "Error (exit code 1)", 1), phase="Failed")
+    seen = [
+        failed,
+        workflow(node("a")),
+        workflow(node("a", "Succeeded", code=0), phase="Succeeded"),
+        LogEnd("a"),
+    ]
+    assert told(["a"], *seen)[-1] == "status Failed StepFailed"
+
+
+def test_a_workflow_too_big_for_etcd():
+    message = "workflow is longer than maximum allowed size for sqldb. size 2000000 > 1000000"
+    body = last(["a"], workflow(phase="Error", message=message))
+    assert (body["phase"], body["reason"], body["message"]) == ("Error", "WorkflowTooLarge", message)
+
+
+def test_a_workflow_that_failed_and_says_nothing():
+    body = last(["a"], workflow(phase="Failed"))
+    assert (body["phase"], body["reason"]) == ("Error", "EngineError")
+    assert body["message"]
+
+
+def test_nodes_that_cannot_be_read_are_left_to_the_pods():
+    broken = workflow(phase="Failed")
+    del broken.object["status"]["nodes"]
+    broken.object["status"]["compressedNodes"] = "bm9uc2Vuc2U="
+    seen = [pod("a", running=RUNNING), broken, pod("a", "Failed", terminated=ended(5)), LogEnd("a")]
+    assert last(["a"], *seen)["steps"][0]["exitCode"] == 5
+
+
+def test_a_workflow_without_status():
+    bare = {"metadata": {"name": "wf", "namespace": "jobs", "uid": "u-1"}}
+    assert told(["a"], WorkflowSeen(bare)) == ["status Pending"]
+
+
+def test_a_state_of_a_hundred_steps_stays_small():
+    steps = [f"step-{n}" for n in range(100)]
+    done = [node(step, "Succeeded", code=0) for step in steps]
+    state, _ = run(steps, [workflow(*done), *(LogLines(step, ("x",), {"n": 1}) for step in steps)])
+    assert len(str(state.as_json())) < 25_000
+    assert stored(state) == state

@@ -1,0 +1,125 @@
+"""Whose log of a Workflow is read, and which logs nobody can read any more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from translator.engine.argo.client import ApiServer
+from translator.engine.argo.container import Container
+from translator.engine.argo.objects import (
+    Key,
+    container_states,
+    has_ended,
+    has_started,
+    step_containers,
+    uid,
+)
+from translator.engine.argo.pod_logs import PodLog, Put, end_unread
+from translator.engine.argo.slots import Slots
+from translator.engine.argo.watching import Pace
+from translator.observe import nodes
+from translator.observe.observation import LogLines
+from translator.observe.sight import NodeSight
+
+Spawn = Callable[[Coroutine[Any, Any, None]], None]
+"""Runs something in the background."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the readers of one Workflow's logs need."""
+
+    api: ApiServer
+    slots: Slots
+    pace: Pace
+    put: Put
+    spawn: Spawn
+
+
+class StepLogs:
+    """The logs of one Workflow's steps: each is read once, from where its cursor left it.
+
+    Args:
+        key: the Workflow's.
+        cursors: by step, as they were stored last.
+        reading: what readers need.
+    """
+
+    def __init__(self, key: Key, cursors: Mapping[str, Mapping[str, Any]], reading: Reading) -> None:
+        self._key = key
+        self._cursors = cursors
+        self._reading = reading
+        self._containers: dict[tuple[str, str], Container] = {}
+        self._steps: set[str] = set()
+
+    def see(self, pod: Mapping[str, Any]) -> list[LogLines]:
+        """Begin to read the logs of started containers, and tell readers what became of theirs.
+
+        Returns:
+            The first cursors of logs that were never read before. Stored along with the pod, they tell whoever
+            follows later of these logs, though the pod be gone by then.
+        """
+        begun = []
+        states = container_states(pod)
+        for name, step in step_containers(pod).items():
+            state = states.get(name)
+            if state is None or not has_started(state):
+                continue
+            container = self._containers.get((uid(pod), name))
+            if container is not None:
+                container.see(state)
+                continue
+            container = self._containers[uid(pod), name] = Container(self._key, pod, name, step)
+            container.see(state)
+            log = self._read(container)
+            if step not in self._cursors:
+                begun.append(LogLines(step, (), log.cursor))
+        return begun
+
+    def lose(self, pod_uid: str) -> None:
+        """A pod is gone."""
+        for (owner, _), container in self._containers.items():
+            if owner == pod_uid:
+                container.lose()
+
+    def end_unread(self, workflow: Mapping[str, Any] | None, pods: Collection[Mapping[str, Any]]) -> None:
+        """The Workflow has ended: end the logs that nobody reads, but of pods that may start.
+
+        Args:
+            workflow: its last form, if it is known.
+            pods: all that exist.
+        """
+        waiting = {
+            step for pod in pods if not has_ended(pod) for step in step_containers(pod).values()
+        } - self._steps
+        for step, ran in sorted(self._known(workflow).items()):
+            if step not in self._steps and step not in waiting:
+                self._steps.add(step)
+                cursor = self._cursors.get(step, {})
+                self._reading.spawn(end_unread(step, cursor, ran=ran, put=self._reading.put))
+
+    def _read(self, container: Container) -> PodLog:
+        self._steps.add(container.step)
+        log = PodLog(
+            api=self._reading.api,
+            container=container,
+            cursor=self._cursors.get(container.step, {}),
+            put=self._reading.put,
+            slots=self._reading.slots,
+            pace=self._reading.pace,
+        )
+        self._reading.spawn(log.run())
+        return log
+
+    def _known(self, workflow: Mapping[str, Any] | None) -> dict[str, bool]:
+        """Every step that is known, and whether its process ran."""
+        known = dict.fromkeys(self._cursors, True)
+        sights = (nodes.read(workflow).steps if workflow is not None else None) or {}
+        return known | {step: step in known or _ran(node) for step, node in sights.items()}
+
+
+def _ran(node: NodeSight) -> bool:
+    """Whether a node's process ran, as `translator.observe.outcome` sees it where no pod is known."""
+    return node.ran or node.phase == "Succeeded" or (node.final and node.exit_code is not None)
