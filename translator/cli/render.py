@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import sys
 from enum import StrEnum
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from translator.cli import task_file
 
-    from translator.task.parse import Parsed
-    from translator.task.problem import Problem
+if TYPE_CHECKING:
     from translator.workflow.rendered import Rendered
 
 
@@ -34,7 +31,7 @@ class LayoutChoice(StrEnum):
 
 
 def render(  # noqa: PLR0917  # typer calls it, by name
-    file: Path = typer.Argument(..., metavar="FILE", help="The taskYaml; - reads standard input."),
+    file: str = typer.Argument(..., metavar="FILE", help="The taskYaml; - reads standard input."),
     output: Format = typer.Option(Format.JSON, "--format", help="json is one List."),
     task_id: str = typer.Option("render", "--task-id", help="Names and labels come from it."),
     agent_id: str = typer.Option("", "--agent-id", help="The agent that agent-server addressed."),
@@ -46,47 +43,13 @@ def render(  # noqa: PLR0917  # typer calls it, by name
     standalone: bool = typer.Option(False, "--standalone", help="Leave out what needs the service."),
 ) -> None:
     """Print the objects that a task becomes."""
-    from translator.task.parse import parse_task
-
-    text = _read(file)
-    name = "<stdin>" if str(file) == "-" else str(file)
-    parsed = parse_task(
-        text, task_id=task_id, agent_id=agent_id, namespace=namespace, timeout=timeout, params=params
-    )
-    _report(parsed.problems, name)
-    rendered = _translate(parsed, name, attempt=attempt, layout=layout.value, standalone=standalone)
-    sys.stdout.write(_written(rendered, output))
-
-
-def _read(file: Path) -> bytes:
-    if str(file) == "-":
-        return sys.stdin.buffer.read()
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        print(f"{file}: {error.strerror or error}", file=sys.stderr)
-        raise typer.Exit(2) from error
-
-
-def _report(problems: Iterable[Problem], name: str) -> None:
-    for problem in problems:
-        print(problem.text(name), file=sys.stderr)
-
-
-def _translate(parsed: Parsed, name: str, *, attempt: int, **choices: Any) -> Rendered:
-    if parsed.task is None:
-        raise typer.Exit(2)
-    from translator.service.template import load_template
     from translator.workflow.options import Options
-    from translator.workflow.refusal import Untranslatable
-    from translator.workflow.translate import translate
 
-    try:
-        return translate(parsed.task, attempt=attempt, options=Options(**choices), template=load_template())
-    except Untranslatable as error:
-        places = [parsed.place(f.path, f.message, f.hint, f.code) for f in error.faults]
-        _report(sorted(places, key=lambda problem: (problem.line, problem.column)), name)
-        raise typer.Exit(2) from error
+    parsed = task_file.parse(
+        file, task_id=task_id, agent_id=agent_id, namespace=namespace, timeout=timeout, params=params
+    )
+    options = Options(layout=layout.value, standalone=standalone)
+    sys.stdout.write(_written(task_file.translated(parsed, file, attempt=attempt, options=options), output))
 
 
 def _written(rendered: Rendered, output: Format) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from enum import StrEnum
-from pathlib import Path
 
 import typer
+
+from translator.cli import task_file
 
 
 class Format(StrEnum):
@@ -31,18 +31,13 @@ def validate(
     lines: list[str] = []
     objects: list[dict[str, object]] = []
     for file in files:
-        # a file name may hold any bytes
-        name = (
-            "<stdin>"
-            if file == "-"
-            else file.encode(errors="surrogateescape").decode(errors="backslashreplace")
-        )
         try:
-            source = _read(file)
+            source = task_file.read(file)
         except OSError as error:
-            typer.echo(f"{name}: cannot be read: {error.strerror or error}", err=True)
+            typer.echo(task_file.cannot_read(file, error), err=True)
             failed = True
             continue
+        name = task_file.shown(file)
         for problem in parse_task(source, task_id="validate").problems:
             failed = failed or problem.severity is Severity.ERROR
             if output is Format.TEXT:
@@ -57,18 +52,3 @@ def validate(
         typer.echo("\n".join(lines))
     if failed:
         raise typer.Exit(2)
-
-
-def _printable(file: str) -> str:
-    # a file name may hold any bytes
-    return file.encode(errors="surrogateescape").decode(errors="backslashreplace")
-
-
-def _read(file: str) -> bytes:
-    from translator.task.document import MAX_BYTES
-
-    # one byte more than is allowed tells a document that is too large; the rest is of no use
-    if file == "-":
-        return sys.stdin.buffer.read(MAX_BYTES + 1)
-    with Path(file).open("rb") as stream:
-        return stream.read(MAX_BYTES + 1)

@@ -89,7 +89,7 @@ def test_a_task_that_no_workflow_can_do_gives_its_problems_in_order(file):
 def test_a_file_that_is_not_there_is_said(tmp_path):
     done = _run(tmp_path / "none.yaml")
     assert (done.exit_code, done.stdout) == (2, "")
-    assert done.stderr == f"{tmp_path}/none.yaml: No such file or directory\n"
+    assert done.stderr == f"{tmp_path}/none.yaml: cannot be read: No such file or directory\n"
 
 
 @pytest.mark.parametrize("name", ["example.min.yaml", "example.full.yaml"])

@@ -1,0 +1,92 @@
+"""FILE as the commands take it: read, checked and translated, with every problem told at its place."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from translator.task.parse import Parsed
+    from translator.task.problem import Problem
+    from translator.workflow.options import Options
+    from translator.workflow.rendered import Rendered
+
+
+def shown(file: str) -> str:
+    """The file's name for messages: ``-`` is standard input, and a name may hold any bytes."""
+    if file == "-":
+        return "<stdin>"
+    return file.encode(errors="surrogateescape").decode(errors="backslashreplace")
+
+
+def read(file: str) -> bytes:
+    """The file's bytes, but for those of a document that is too large anyway; ``-`` is standard input.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    from translator.task.document import MAX_BYTES
+
+    # One byte more than is allowed tells a document that is too large; the rest is of no use.
+    if file == "-":
+        return sys.stdin.buffer.read(MAX_BYTES + 1)
+    with Path(file).open("rb") as stream:
+        return stream.read(MAX_BYTES + 1)
+
+
+def cannot_read(file: str, error: OSError) -> str:
+    """Why a file cannot be read, in one line."""
+    return f"{shown(file)}: cannot be read: {error.strerror or error}"
+
+
+def parse(
+    file: str, *, task_id: str, agent_id: str, namespace: str, timeout: int | None, params: str | None
+) -> Parsed:
+    """The task in a file; problems go to stderr.
+
+    Raises:
+        typer.Exit: with 2: it cannot be read, or is no valid task.
+    """
+    from translator.task.parse import parse_task
+
+    try:
+        text = read(file)
+    except OSError as error:
+        print(cannot_read(file, error), file=sys.stderr)
+        raise typer.Exit(2) from error
+    parsed = parse_task(
+        text, task_id=task_id, agent_id=agent_id, namespace=namespace, timeout=timeout, params=params
+    )
+    _tell(parsed.problems, file)
+    if parsed.task is None:
+        raise typer.Exit(2)
+    return parsed
+
+
+def translated(parsed: Parsed, file: str, *, attempt: int, options: Options) -> Rendered:
+    """The objects of a parsed task; faults go to stderr.
+
+    Raises:
+        typer.Exit: with 2: no Workflow can do what the task says.
+    """
+    from translator.service.template import load_template
+    from translator.workflow.refusal import Untranslatable
+    from translator.workflow.translate import translate
+
+    assert parsed.task is not None, "parse() has seen to it"
+    try:
+        return translate(parsed.task, attempt=attempt, options=options, template=load_template())
+    except Untranslatable as error:
+        places = [parsed.place(fault.path, fault.message, fault.hint, fault.code) for fault in error.faults]
+        _tell(sorted(places, key=lambda place: (place.line, place.column)), file)
+        raise typer.Exit(2) from error
+
+
+def _tell(problems: Iterable[Problem], file: str) -> None:
+    for problem in problems:
+        print(problem.text(shown(file)), file=sys.stderr)
