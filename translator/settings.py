@@ -114,6 +114,13 @@ class Settings(BaseSettings):
     def _lower(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
 
+    @field_validator("server_address")
+    @classmethod
+    def _is_url(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("must be http://HOST:PORT or https://HOST")
+        return value
+
     @field_validator("listen")
     @classmethod
     def _is_address(cls, value: str) -> str:

@@ -67,6 +67,7 @@ def test_variables_that_kubernetes_sets_for_a_service_are_no_settings(monkeypatc
         ("engine: kubeflow", "engine (or TRANSLATOR_ENGINE): Input should be 'local'"),
         ("workflow: {layout: tree}", "workflow.layout (or TRANSLATOR_WORKFLOW__LAYOUT): Input should be"),
         ("listen: 0.0.0.0:99999", "listen (or TRANSLATOR_LISTEN): Value error, must be HOST:PORT"),
+        ("SERVER-ADDRESS: agent-server:8080", "Value error, must be http://HOST:PORT or https://HOST"),
         ("- a", "must be a mapping of settings, not list"),
         ("a: [", "did not find expected node content"),
         ("a: !!python/object:os.system {}", "could not determine a constructor"),

@@ -3,7 +3,7 @@
 The kubelet gives a log again from a whole second on, so a reader that has lost its stream asks for a little
 more than it needs, and leaves out what it has delivered. A container's log only grows: whatever lies before
 the last delivered line has been delivered, so that one line is all that must be found again. It is known by
-its time, in nanoseconds, and its text; equal lines of the same time are counted.
+its time, in nanoseconds, and its text; lines of the same time are counted.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Cursor:
         container: the container's ID, as its status has it.
         last: the line's time; empty before the first line.
         digest: of the line's text.
-        same: how many lines just like it have been delivered in a row, this one included.
+        same: how many lines in a row have that time, this one included.
     """
 
     pod: str
@@ -54,11 +54,10 @@ class Cursor:
         if not lines:
             return self
         last = lines[-1]
-        run = next((n for n, line in enumerate(reversed(lines)) if line != last), len(lines))
-        digest = _digest(last.text)
-        if run == len(lines) and (last.time, digest) == (self.last, self.digest):
+        run = next((n for n, line in enumerate(reversed(lines)) if line.time != last.time), len(lines))
+        if run == len(lines) and last.time == self.last:
             run += self.same
-        return replace(self, last=last.time, digest=digest, same=run)
+        return replace(self, last=last.time, digest=_digest(last.text), same=run)
 
     def is_of(self, pod: str, container: str) -> bool:
         """Whether it belongs to this container: the log of another one has nothing to be joined to."""
@@ -117,10 +116,8 @@ class Join:
         return given
 
     def _is_last(self, line: LogLine) -> bool:
-        if line.time != self._cursor.last or _digest(line.text) != self._cursor.digest:
-            return False
-        self._same += 1
-        return self._same == self._cursor.same
+        self._same = self._same + 1 if line.time == self._cursor.last else 0
+        return self._same == self._cursor.same and _digest(line.text) == self._cursor.digest
 
     def _is_newer(self, line: LogLine, by: timedelta) -> bool:
         last, this = self._cursor.last, line.time

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import signal
 from dataclasses import dataclass, replace
 from typing import Final
 
-from translator.observe import nodes, problems, reasons
+from translator.observe import nodes, reasons
+from translator.observe.cause import KILLED, sights, started, why_failed, why_pending
 from translator.observe.event import Phase, StepPhase
 from translator.observe.sight import NodeSight, PodSight
 from translator.observe.state import Ending, StepState
-
-_NO_NODE: Final = NodeSight()
-_NO_POD: Final = PodSight()
-
-_MISSING: Final = "failed to find name in PATH"
-_EMISSARY_FAILED: Final = 64
-_KILLED: Final = frozenset({128 + signal.SIGKILL, 128 + signal.SIGTERM})
 
 _LOST: Final = frozenset({reasons.POD_DELETED, reasons.WORKFLOW_DELETED})
 
@@ -28,17 +21,6 @@ class Outcome:
     phase: StepPhase
     reason: str = ""
     message: str = ""
-
-
-def started(step: StepState) -> bool:
-    """Whether the user's process of this step has started: then it may have written lines."""
-    node, pod = _sights(step)
-    if step.ran or pod.ran or node.ran:
-        return True
-    if pod.problem or (pod.final and pod.container) or problems.pending(node.message)[0]:
-        # Argo has an exit code for those that never started, too
-        return False
-    return node.phase == "Succeeded" or (node.final and node.exit_code is not None)
 
 
 def progress(step: StepState, verdict: Ending | None, before: StepPhase) -> Outcome:
@@ -57,10 +39,10 @@ def progress(step: StepState, verdict: Ending | None, before: StepPhase) -> Outc
     if _succeeded(step):
         return Outcome(StepPhase.SUCCEEDED)
     if _node_failed(step) or _pod_failed_by_itself(step):
-        return Outcome(StepPhase.FAILED, *_cause(step, verdict))
+        return Outcome(StepPhase.FAILED, *why_failed(step, verdict))
     if started(step):
         return Outcome(StepPhase.RUNNING)
-    return Outcome(StepPhase.PENDING, *_problem(step))
+    return Outcome(StepPhase.PENDING, *why_pending(step))
 
 
 def closing(step: StepState, ending: Ending, before: StepPhase) -> Outcome:
@@ -71,12 +53,12 @@ def closing(step: StepState, ending: Ending, before: StepPhase) -> Outcome:
         ending: how the attempt ends.
         before: as in `progress`.
     """
-    _, pod = _sights(step)
+    _, pod = sights(step)
     if not _reached(step) or before is not StepPhase.SUCCEEDED:
         return Outcome(StepPhase.SKIPPED)
     if pod.exit_code == 0 or (ending.phase is Phase.SUCCEEDED and not _failed_unseen(step)):
         return Outcome(StepPhase.SUCCEEDED)
-    return Outcome(StepPhase.FAILED, *_cause(step, ending if ending.reason else None))
+    return Outcome(StepPhase.FAILED, *why_failed(step, ending if ending.reason else None))
 
 
 def settled(step: StepState, outcome: Outcome) -> StepState:
@@ -131,16 +113,12 @@ def _reached(step: StepState) -> bool:
     return step.node is not None or step.seen_pod is not None or step.ran
 
 
-def _sights(step: StepState) -> tuple[NodeSight, PodSight]:
-    return step.node or _NO_NODE, step.seen_pod or _NO_POD
-
-
 def _passed_over(step: StepState) -> bool:
     """Whether Argo left the step out.
 
     After Terminate, Argo 3.6 calls a step Failed that it never came to: it then begins and ends at once.
     """
-    node, pod = _sights(step)
+    node, pod = sights(step)
     if node.phase in ("Omitted", "Skipped"):
         return True
     at_once = node.started_at == node.finished_at
@@ -148,14 +126,14 @@ def _passed_over(step: StepState) -> bool:
 
 
 def _succeeded(step: StepState) -> bool:
-    node, pod = _sights(step)
+    node, pod = sights(step)
     if node.final:
         return node.phase == "Succeeded"
     return pod.exit_code == 0 and (pod.shared or pod.phase == "Succeeded")
 
 
 def _node_failed(step: StepState) -> bool:
-    node, _ = _sights(step)
+    node, _ = sights(step)
     return node.phase in ("Failed", "Error")
 
 
@@ -164,112 +142,7 @@ def _pod_failed_by_itself(step: StepState) -> bool:
 
     A killed process does leave doubt: a deadline, a Terminate or a deletion may be behind it.
     """
-    _, pod = _sights(step)
+    _, pod = sights(step)
     if not pod.final or pod.reason or pod.deleted or not pod.exit_code:
         return False
-    return pod.exit_code not in _KILLED or pod.why == reasons.OOM_KILLED
-
-
-def _problem(step: StepState) -> tuple[str, str]:
-    """Return why a step cannot start, of its pod, or of its node where no pod is known."""
-    node, pod = _sights(step)
-    if step.seen_pod is not None:
-        return pod.problem, pod.problem_message
-    return problems.pending(node.message)
-
-
-def _cause(step: StepState, verdict: Ending | None) -> tuple[str, str]:  # noqa: PLR0911  # one ordered decision
-    """Return why a step failed: the first that applies."""
-    node, pod = _sights(step)
-    if not started(step):
-        return _why_not_started(step, verdict)
-    if nodes.SHUTDOWN in node.message:
-        return _stopped(verdict)
-    if _task_overdue(node):
-        return _overdue(verdict)
-    if _step_overdue(node, pod):
-        return reasons.DEADLINE_EXCEEDED, _too_long(node, pod)
-    if reasons.OOM_KILLED in (pod.why, node.message.split(" ")[0]):
-        return reasons.OOM_KILLED, "the step used more memory than its limit and was killed"
-    if pod.reason == reasons.POD_EVICTED:
-        return reasons.POD_EVICTED, pod.message
-    code = _code(node, pod)
-    if code == _EMISSARY_FAILED and _MISSING in node.message + pod.told:
-        return reasons.INTERPRETER_MISSING, (node.message + pod.told).split(_MISSING + ": ")[-1]
-    if verdict is not None and (code is None or code in _KILLED):
-        return verdict.reason, verdict.message
-    if _pod_deleted(node, pod, code):
-        return reasons.POD_DELETED, "the pod was deleted while the step ran"
-    if code:
-        return reasons.STEP_FAILED, _exit(code)
-    return reasons.ENGINE_ERROR, node.message or pod.message or "the step failed, and nothing says why"
-
-
-def _why_not_started(step: StepState, verdict: Ending | None) -> tuple[str, str]:  # noqa: PLR0911  # again
-    """Return why a step failed whose process never started: the first that applies."""
-    node, pod = _sights(step)
-    problem = _problem(step)
-    if problem[0]:
-        return problem[0], f"could not start: {problem[1]}"
-    if step.reason:
-        return step.reason, step.message
-    if nodes.SHUTDOWN in node.message:
-        return _stopped(verdict)
-    if _task_overdue(node):
-        return _overdue(verdict)
-    if _step_overdue(node, pod):
-        return reasons.START_TIMEOUT, "the step's process did not start in time"
-    if pod.reason == reasons.POD_EVICTED:
-        return reasons.POD_EVICTED, pod.message
-    if verdict is not None:
-        return verdict.reason, verdict.message
-    if pod.deleted or nodes.POD_DELETED in node.message:
-        return reasons.POD_DELETED, "the pod was deleted before the step's process started"
-    words = node.message or pod.message or "the step never started, and nothing says why"
-    return problems.refused(words) or reasons.ENGINE_ERROR, words
-
-
-def _code(node: NodeSight, pod: PodSight) -> int | None:
-    """Return the process's exit code; Argo repeats one that Kubernetes made up for a container it lost."""
-    return pod.exit_code if pod.container == "terminated" else node.exit_code
-
-
-def _stopped(verdict: Ending | None) -> tuple[str, str]:
-    if verdict is not None:
-        return verdict.reason, verdict.message
-    return reasons.TERMINATED, "the Workflow was stopped in Argo"
-
-
-def _overdue(verdict: Ending | None) -> tuple[str, str]:
-    if verdict is not None:
-        return verdict.reason, verdict.message
-    return reasons.TASK_DEADLINE_EXCEEDED, "the task ran longer than its deadline"
-
-
-def _task_overdue(node: NodeSight) -> bool:
-    return node.message == nodes.WORKFLOW_DEADLINE or node.overdue
-
-
-def _step_overdue(node: NodeSight, pod: PodSight) -> bool:
-    return (
-        node.message in (nodes.POD_DEADLINE, nodes.TEMPLATE_TIMEOUT)
-        or pod.reason == reasons.DEADLINE_EXCEEDED
-    )
-
-
-def _pod_deleted(node: NodeSight, pod: PodSight, code: int | None) -> bool:
-    """Whether the pod's deletion ended the process; Argo also says so of a pod that had ended before."""
-    return pod.deleted or (code is None and nodes.POD_DELETED in node.message)
-
-
-def _too_long(node: NodeSight, pod: PodSight) -> str:
-    timeout = node.timeout or pod.timeout
-    return "the step ran longer than its timeout" + (f" of {timeout}" if timeout else "")
-
-
-def _exit(code: int) -> str:
-    words = f"the process ended with exit code {code}"
-    try:
-        return f"{words} ({signal.Signals(code - 128).name})"
-    except ValueError:
-        return words
+    return pod.exit_code not in KILLED or pod.why == reasons.OOMKILLED

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+from translator.observe.cause import started
 from translator.observe.event import StepPhase
-from translator.observe.outcome import Outcome, closing, progress, settled, started
+from translator.observe.outcome import Outcome, closing, progress, settled
 from translator.observe.sight import PodSight
 from translator.observe.state import StepState, TaskState
 

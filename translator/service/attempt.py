@@ -159,6 +159,7 @@ class Attempt:
         if isinstance(error, PermanentError):
             verdict = Verdict("Error", error.reason, error.message, ended=True)
             await self._append([verdict])
+            await self._terminate()
             return
         if error is not None:
             raise error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -108,3 +108,14 @@ def parse_record(task_id: str, fields: Mapping[bytes, bytes]) -> Record:
         parked=text.get("parked", ""),
         released=text.get("released") == "1",
     )
+
+
+def event_pairs(events: Sequence[Event]) -> list[int | str]:
+    """Events as the scripts take them: seq, JSON, seq, JSON, and so on."""
+    return [part for event in events for part in (event.seq, dump(event.as_json()))]
+
+
+def parse_kept(entry_id: bytes, entry: Mapping[bytes, bytes]) -> Kept:
+    """An event from its entry in the outbox."""
+    attempt, _, seq = entry_id.partition(b"-")
+    return Kept(int(attempt), int(seq), entry[b"event"])

@@ -17,17 +17,23 @@ from translator.observe.event import Event
 from translator.observe.observation import WorkflowRef
 from translator.observe.state import TaskState
 from translator.store import scripts
+from translator.store.calls import CHUNK, Call, Scripts
 from translator.store.keys import SHARDS, ShardKeys, keys_of
-from translator.store.record import Kept, NewTask, Open, Record, dump, parse_record, ref_text
+from translator.store.record import (
+    Kept,
+    NewTask,
+    Open,
+    Record,
+    dump,
+    event_pairs,
+    parse_kept,
+    parse_record,
+    ref_text,
+)
 from translator.store.wrapped import wrapped
 
 Outcome = Literal["accepted", "duplicate", "conflict"]
 Revocation = Literal["revoked", "repeated", "ended", "unknown"]
-
-_Call = tuple[list[str], list[Any]]
-
-_CHUNK = 500
-"""Commands in one pipeline: enough to hide the round trip, few enough to keep the answers small."""
 
 
 class StaleWriterError(TranslatorError):
@@ -49,6 +55,7 @@ class Store:
 
     def __init__(self, redis: Redis, *, shards: int, keep_s: int) -> None:
         self._redis = redis
+        self._scripts = Scripts(redis)
         self._shards = shards
         self._keep_s = keep_s
 
@@ -90,7 +97,7 @@ class Store:
             For each task what became of it, and the phase of what is stored under its taskId.
         """
         calls = [self._accept_call(task, now_ms) for task in tasks]
-        answers = await self._eval_many(scripts.ACCEPT, calls, f"accept {len(tasks)} tasks")
+        answers = await self._scripts.run_many(scripts.ACCEPT, calls, f"accept {len(tasks)} tasks")
         return [(outcome.decode(), phase.decode()) for outcome, phase in answers]
 
     async def begin(self, task_id: str) -> bool:
@@ -99,7 +106,7 @@ class Store:
         Raises:
             UnknownTaskError: the store does not know the task.
         """
-        answer = await self._eval(
+        answer = await self._scripts.run(
             scripts.BEGIN, [self._keys(task_id).task(task_id)], [], f"begin task {task_id}"
         )
         if answer == b"unknown":
@@ -141,9 +148,9 @@ class Store:
         keys = self._keys(record.task_id)
         args = [
             record.task_id, record.version, state.attempt, dump(state.as_json()), state.seq, str(state.phase),
-            int(state.final), self._keep_s, len(fields) // 2, *fields, *_pairs(events),
+            int(state.final), self._keep_s, len(fields) // 2, *fields, *event_pairs(events),
         ]  # fmt: skip
-        answer = await self._eval(
+        answer = await self._scripts.run(
             scripts.APPEND, _all(keys, record.task_id), args, f"append to task {record.task_id}"
         )
         if answer == b"stale":
@@ -155,7 +162,7 @@ class Store:
     async def acknowledge(self, task_id: str, attempt: int, seq: int) -> None:
         """Let go of the events that agent-server holds: all up to and including (attempt, seq)."""
         keys = self._keys(task_id)
-        await self._eval(
+        await self._scripts.run(
             scripts.ACKNOWLEDGE,
             [keys.task(task_id), keys.outbox(task_id), keys.open],
             [task_id, f"{attempt}-{seq + 1}", self._keep_s],
@@ -165,7 +172,7 @@ class Store:
     async def release(self, task_id: str) -> None:
         """Note that the engine has forgotten the task's Workflow."""
         keys = self._keys(task_id)
-        await self._eval(
+        await self._scripts.run(
             scripts.RELEASE,
             [keys.task(task_id), keys.outbox(task_id), keys.open],
             [task_id, self._keep_s],
@@ -178,14 +185,16 @@ class Store:
         Returns:
             What became of the wish, and the task's phase (empty for an unknown task).
         """
-        answer = await self._eval(
+        answer = await self._scripts.run(
             scripts.REVOKE, [self._keys(task_id).task(task_id)], [why], f"revoke task {task_id}"
         )
         return answer[0].decode(), answer[1].decode()
 
     async def park(self, task_id: str, why: str) -> None:
         """Keep the task's events and send them no more, because agent-server refuses them for good."""
-        await self._eval(scripts.PARK, [self._keys(task_id).task(task_id)], [why], f"park task {task_id}")
+        await self._scripts.run(
+            scripts.PARK, [self._keys(task_id).task(task_id)], [why], f"park task {task_id}"
+        )
 
     async def unpark(self, task_id: str) -> None:
         """Let the task's events be sent again."""
@@ -206,7 +215,7 @@ class Store:
             pipe.hget(keys.task(task_id), "parked")
             pipe.xrange(keys.outbox(task_id), count=count)
             parked, entries = await pipe.execute()
-        return [] if parked else [_kept(entry_id, entry) for entry_id, entry in entries]
+        return [] if parked else [parse_kept(entry_id, entry) for entry_id, entry in entries]
 
     async def open_tasks(self) -> list[Open]:
         """All tasks of which something is still to be done, each shard's oldest submissions first."""
@@ -220,8 +229,8 @@ class Store:
         found: list[Open] = []
         ids = list(dict.fromkeys(waiting + others))
         waits = set(waiting)
-        for start in range(0, len(ids), _CHUNK):
-            found += await self._describe(ids[start : start + _CHUNK], waits)
+        for start in range(0, len(ids), CHUNK):
+            found += await self._describe(ids[start : start + CHUNK], waits)
         return found
 
     async def _describe(self, ids: Sequence[bytes], waits: set[bytes]) -> list[Open]:
@@ -248,40 +257,13 @@ class Store:
     def _keys(self, task_id: str) -> ShardKeys:
         return keys_of(task_id, self._shards)
 
-    def _accept_call(self, task: NewTask, now_ms: int) -> _Call:
+    def _accept_call(self, task: NewTask, now_ms: int) -> Call:
         state = task.state
         return _all(self._keys(task.task_id), task.task_id), [
             task.task_id, task.spec_hash, now_ms, task.agent_id, dump(task.args), state.attempt,
-            dump(state.as_json()), state.seq, str(state.phase), *_pairs(task.events),
+            dump(state.as_json()), state.seq, str(state.phase), *event_pairs(task.events),
         ]  # fmt: skip
-
-    async def _eval(self, script: str, keys: Sequence[str], args: Sequence[Any], what: str) -> Any:
-        async with wrapped(what):
-            return await self._redis.eval(script, len(keys), *keys, *args)
-
-    async def _eval_many(self, script: str, calls: Sequence[_Call], what: str) -> list[Any]:
-        answers: list[Any] = []
-        for start in range(0, len(calls), _CHUNK):
-            async with wrapped(what):
-                async with self._redis.pipeline(transaction=False) as pipe:
-                    for keys, args in calls[start : start + _CHUNK]:
-                        pipe.eval(script, len(keys), *keys, *args)
-                    got = await pipe.execute(raise_on_error=False)
-                for answer in got:
-                    if isinstance(answer, Exception):
-                        raise answer
-                answers += got
-        return answers
 
 
 def _all(keys: ShardKeys, task_id: str) -> list[str]:
     return [keys.task(task_id), keys.outbox(task_id), keys.inbox, keys.open]
-
-
-def _pairs(events: Sequence[Event]) -> list[Any]:
-    return [part for event in events for part in (event.seq, dump(event.as_json()))]
-
-
-def _kept(entry_id: bytes, entry: dict[bytes, bytes]) -> Kept:
-    attempt, _, seq = entry_id.partition(b"-")
-    return Kept(int(attempt), int(seq), entry[b"event"])

@@ -55,7 +55,7 @@ async def test_a_step_that_nobody_follows_waits(plain: LocalEngine, python: str,
     sizes: list[int] = []
 
     def stands_still() -> bool:
-        sizes.extend(path.stat().st_size for path in matching(tmp_path, "runs/engine-*/run-*/log-0"))
+        sizes.extend(path.stat().st_size for path in matching(tmp_path, "runs/engine-*/run-*/log-1"))
         return len(sizes) > 10 and sizes[-1] == sizes[-10] > 0
 
     await until(stands_still)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -54,7 +55,7 @@ async def test_a_step_ends_at_its_timeout(plain: LocalEngine):
     assert told.node("a") == ("Failed", DEADLINE, "143")
     assert told.node("b")[0] == "Omitted"
     assert told.lines["a"] == ["begun"]
-    assert 0.3 <= told.seconds < 1.5
+    assert 0.3 <= told.seconds < 3
 
 
 async def test_a_timeout_is_continued_from(plain: LocalEngine):
@@ -70,7 +71,7 @@ async def test_a_step_that_ignores_sigterm_is_killed_after_the_grace(plain: Loca
     assert told.node("a") == ("Failed", DEADLINE, "137")
     assert told.lines["a"][0] == "ready"
     assert "no" in told.lines["a"]
-    assert 0.6 <= told.seconds < 2.0
+    assert 0.6 <= told.seconds < 4
 
 
 async def test_a_step_may_end_well_on_sigterm_and_is_still_over_time(plain: LocalEngine):
@@ -201,8 +202,21 @@ async def test_closing_ends_what_runs(tmp_path: Path):
     assert [type(seen).__name__ async for seen in engine.follow(ref, {})] == ["WorkflowGone"]
 
 
-async def test_a_hundred_steps(plain: LocalEngine):
-    steps = [script(f"s{number}", "true") for number in range(100)]
+async def test_steps_that_do_not_depend_on_each_other(plain: LocalEngine):
+    meet = "touch {0}/{1}; until [ -e {0}/{2} ]; do sleep 0.05; done; echo {1} met {2}"
+    with TemporaryDirectory() as folder:
+        task = dag(
+            script("a", meet.format(folder, "a", "b"), timeout="20s"),
+            script("b", meet.format(folder, "b", "a"), timeout="20s"),
+        )
+        task.workflow["spec"]["templates"][0]["dag"]["tasks"][1].pop("dependencies")
+        told = await watch(plain, await plain.submit(task))
+    assert told.phase == "Succeeded"
+    assert told.lines == {"a": ["a met b"], "b": ["b met a"]}
+
+
+async def test_many_steps(plain: LocalEngine):
+    steps = [script(f"s{number}", "true") for number in range(25)]
     told = await watch(plain, await plain.submit(dag(*steps)))
     assert told.phase == "Succeeded"
-    assert sorted(told.log_ends) == sorted(f"s{number}" for number in range(100))
+    assert sorted(told.log_ends) == sorted(f"s{number}" for number in range(25))

@@ -93,7 +93,7 @@ async def test_a_killed_service_loses_nothing(tmp_path, stand_in, http):
             ["serve", "--agent-server", "http://x", "--engine", "none"],
             "engine (or TRANSLATOR_ENGINE): Input should be",
         ),
-        (["serve", "--agent-server", "ftp://x"], "'ftp://x' is no address of an HTTP server"),
+        (["serve", "--agent-server", "ftp://x"], "must be http://HOST:PORT or https://HOST"),
         (["serve", "--config", "/no/such/file"], "No such file"),
     ],
 )

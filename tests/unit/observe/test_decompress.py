@@ -35,7 +35,9 @@ def test_half_of_it_is_an_error_that_names_it(squeeze):
         decompress.nodes(base64.b64encode(half).decode())
 
 
-@pytest.mark.parametrize("squeeze", SQUEEZE.values(), ids=SQUEEZE)
+@pytest.mark.parametrize(
+    "squeeze", [*list(SQUEEZE.values())[:3], lambda data: brotli.compress(data, quality=1)], ids=SQUEEZE
+)
 def test_a_bomb_is_an_error(squeeze):
     bomb = base64.b64encode(squeeze(b" " * (LONGEST + 10))).decode()
     with pytest.raises(UnreadableError, match="more than"):

@@ -78,7 +78,8 @@ def test_of_a_recorded_log_only_what_the_process_wrote(path):
     got = log.feed(data) + log.end()
     assert [line.text for line in got] == expected(path)
     assert not log.strange
-    assert all(f"{line.time} ".encode() in data for line in got)
+    times = {raw.split(b" ")[0].decode() for raw in data.split(b"\n")}
+    assert {line.time for line in got} <= times
     assert log.began == (path.parent.parent.name == "4.1" and b"waiting for signals" in data)
 
 

@@ -402,7 +402,7 @@ def test_a_step_that_ended_before_its_workflow_was_deleted_ended_as_it_did():
         LogEnd("a"),
     ]
     assert outcomes(run(["a"], seen)[1][-1]) == ["a Succeeded 0"]
-    seen = [pod("a", running=RUNNING), WorkflowGone(), pod("a", "Failed", terminated=badly), LogEnd("a")]
+    seen = [pod("a", running=RUNNING), WorkflowGone(), pod("a", "Failed", terminated=ended(9)), LogEnd("a")]
     assert outcomes(run(["a"], seen)[1][-1]) == ["a Failed 9 StepFailed"]
 
 

@@ -58,7 +58,7 @@ class StepLogs:
         """Begin to read the logs of started containers, and tell readers what became of theirs.
 
         Returns:
-            The first cursors of logs that were never read before. Stored along with the pod, they tell whoever
+            The first cursors of logs that were never read before. Stored along with the pod, they tell who
             follows later of these logs, though the pod be gone by then.
         """
         begun = []

@@ -45,7 +45,7 @@ class EngineFolder:
         """
         try:
             self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if self._root.stat().st_uid != os.getuid():
+            if self._root.lstat().st_uid != os.getuid():
                 raise PermanentError(
                     f"{self._root} belongs to another user", remedy="name another folder for runs"
                 )

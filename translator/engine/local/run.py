@@ -66,6 +66,7 @@ class Run:
         self._ends: dict[str, Outcome] = {}
         self._processes: dict[str, Process] = {}
         self._stopped = ""
+        self._log_count = 0
         self._task: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
@@ -206,7 +207,7 @@ class Run:
         if isinstance(invocation, str):
             return not_found(container, invocation), placement
         reading, writing = os.pipe()
-        log = StepLog(self._folder / f"log-{len(self.watched.logs)}", self.watched.bell.ring)
+        log = self._new_log()
         pump = asyncio.create_task(log.pump(reading))
         try:
             process = await Process.start(
@@ -228,10 +229,14 @@ class Run:
             log.end()
         return outcome(ended, container, invocation.program, self._stopped), placement
 
+    def _new_log(self) -> StepLog:
+        self._log_count += 1
+        return StepLog(self._folder / f"log-{self._log_count}", self.watched.bell.ring)
+
     def _close_log(self, step: str) -> None:
         """Give a step that never ran a log that has ended, so that nobody waits for its lines."""
         if step not in self.watched.logs:
-            log = StepLog(self._folder / f"log-{len(self.watched.logs)}", self.watched.bell.ring)
+            log = self._new_log()
             log.end()
             self.watched.logs[step] = log
 

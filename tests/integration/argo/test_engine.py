@@ -1,0 +1,342 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+from fake_api import FakeApi, says, sends, status
+
+from translator.engine.argo.client import ApiServer
+from translator.engine.argo.engine import ArgoEngine
+from translator.engine.argo.watching import Pace
+from translator.errors import PermanentError, TemporaryError
+from translator.observe.observation import (
+    LogEnd,
+    LogGap,
+    LogLines,
+    Observation,
+    PodGone,
+    PodSeen,
+    WorkflowGone,
+    WorkflowRef,
+    WorkflowSeen,
+)
+from translator.service.engine import Engine
+
+REF = WorkflowRef("default", "w", "uid-w")
+LABELS = {"codo.dev/task-id": "t", "workflows.argoproj.io/workflow": "w"}
+
+
+def workflow(phase: str = "Running", nodes: dict[str, str] | None = None, **metadata: Any) -> dict[str, Any]:
+    """A Workflow with a node for each of the steps given, by phase."""
+    steps = {
+        f"w-{name}": {
+            "id": f"w-{name}",
+            "displayName": name,
+            "boundaryID": "w",
+            "type": "Pod",
+            "phase": state,
+            "startedAt": "2026-01-01T00:00:00Z",
+        }
+        for name, state in (nodes or {}).items()
+    }
+    return {
+        "metadata": {"name": "w", "namespace": "default", "labels": LABELS, **metadata},
+        "spec": {"entrypoint": "task"},
+        "status": {"phase": phase, "nodes": steps},
+    }
+
+
+def pod(step: str, phase: str = "Running", state: str = "running", **annotations: str) -> dict[str, Any]:
+    started = {"startedAt": "2026-01-01T00:00:05Z"}
+    detail = {"running": started, "terminated": {**started, "exitCode": 0}, "waiting": {"reason": "x"}}[state]
+    main = {"name": "main", "containerID": f"c-{step}", "state": {state: detail}}
+    return {
+        "metadata": {
+            "name": f"w-{step}",
+            "namespace": "default",
+            "labels": {**LABELS, "codo.dev/step": step},
+            "annotations": annotations,
+            "ownerReferences": [{"uid": "uid-w"}],
+        },
+        "spec": {"containers": [{"name": "main"}, {"name": "wait"}], "activeDeadlineSeconds": 900},
+        "status": {"phase": phase, "startTime": "2026-01-01T00:00:01Z", "containerStatuses": [main]},
+    }
+
+
+@pytest.fixture
+async def engine(fake: FakeApi, pace: Pace) -> AsyncIterator[ArgoEngine]:
+    from kubernetes.aio.client import Configuration
+
+    made = ArgoEngine(ApiServer(Configuration(host=fake.url), request_timeout=5), pace=pace, kill_grace_s=60)
+    yield made
+    await made.close()
+
+
+class Follow:
+    """A follower of the Workflow, with all that it has seen."""
+
+    def __init__(self, engine: Engine, cursors: dict[str, Any] | None = None) -> None:
+        self.seen: list[Observation] = []
+        self._observations = engine.follow(REF, cursors or {})
+
+    async def until(self, holds: Callable[[Observation], bool]) -> None:
+        async with asyncio.timeout(5):
+            async for one in self._observations:
+                self.seen.append(one)
+                if holds(one):
+                    return
+
+    async def next(self, kind: type[Observation]) -> Any:
+        await self.until(lambda one: isinstance(one, kind))
+        return self.seen[-1]
+
+    async def close(self) -> None:
+        await self._observations.aclose()  # type: ignore[attr-defined]
+
+    def of(self, kind: type[Observation]) -> list[Any]:
+        return [one for one in self.seen if isinstance(one, kind)]
+
+
+async def test_a_workflow_is_told_after_its_pods(fake: FakeApi, engine: ArgoEngine) -> None:
+    await fake.put("workflows", workflow("Succeeded", {"a": "Succeeded", "b": "Succeeded"}))
+    for step in "ab":
+        await fake.put("pods", pod(step, "Succeeded", "terminated"))
+        fake.logs[f"w-{step}", "main"].append(sends(b"2026-01-01T00:00:06.000000001Z hello\n"))
+    await engine.start()
+    follow = Follow(engine)
+    await follow.next(WorkflowSeen)
+    assert [type(one) for one in follow.seen if not isinstance(one, LogLines)] == [
+        PodSeen,
+        PodSeen,
+        WorkflowSeen,
+    ]
+    while len(follow.of(LogEnd)) < 2:
+        await follow.next(LogEnd)
+    lines = {one.step: one.lines for one in follow.of(LogLines) if one.lines}
+    assert lines == {"a": ("hello",), "b": ("hello",)}
+    assert follow.of(LogGap) == []
+    await follow.close()
+
+
+async def test_what_changes_is_told_as_it_changes(fake: FakeApi, engine: ArgoEngine) -> None:
+    await fake.put("workflows", workflow("Running"))
+    await engine.start()
+    await fake.watched("workflows")
+    await fake.watched("pods")
+    follow = Follow(engine)
+    await follow.next(WorkflowSeen)
+    await fake.put("pods", pod("a", "Pending", "waiting"))
+    assert (await follow.next(PodSeen)).object["status"]["phase"] == "Pending"
+    await fake.put("workflows", workflow("Failed"))
+    assert (await follow.next(WorkflowSeen)).object["status"]["phase"] == "Failed"
+    await fake.remove("pods", "w-a")
+    assert (await follow.next(PodGone)).object["metadata"]["name"] == "w-a"
+    await fake.remove("workflows", "w")
+    await follow.next(WorkflowGone)
+    await follow.close()
+
+
+async def test_others_workflows_and_pods_are_not_told(fake: FakeApi, engine: ArgoEngine) -> None:
+    await fake.put("workflows", workflow("Running"))
+    await engine.start()
+    await fake.watched("pods")
+    follow = Follow(engine)
+    await follow.next(WorkflowSeen)
+    stranger = pod("s", "Pending", "waiting")
+    stranger["metadata"]["ownerReferences"] = [{"uid": "another"}]
+    await fake.put("pods", stranger)
+    another = pod("o", "Pending", "waiting")
+    another["metadata"]["labels"]["workflows.argoproj.io/workflow"] = "other"
+    await fake.put("pods", another)
+    await fake.put("pods", pod("a", "Pending", "waiting"))
+    assert (await follow.next(PodSeen)).object["metadata"]["name"] == "w-a"
+    assert len(follow.of(PodSeen)) == 1
+    await follow.close()
+
+
+async def test_a_pod_that_only_left_the_watch_is_not_gone(fake: FakeApi, engine: ArgoEngine) -> None:
+    await fake.put("workflows", workflow("Running"))
+    await fake.put("pods", pod("a", "Pending", "waiting"))
+    await engine.start()
+    await fake.watched("pods")
+    follow = Follow(engine)
+    await follow.next(PodSeen)
+    held = fake.objects["pods"]["default", "w-a"]
+    await fake.tell("pods", {"type": "DELETED", "object": held})
+    assert (await follow.next(PodSeen)).object["metadata"]["name"] == "w-a"
+    assert follow.of(PodGone) == []
+    await follow.close()
+
+
+async def test_what_vanished_while_nobody_watched_is_found_missing(fake: FakeApi, engine: ArgoEngine) -> None:
+    await fake.put("workflows", workflow("Running"))
+    await fake.put("pods", pod("a", "Pending", "waiting"))
+    await fake.put("pods", pod("b", "Pending", "waiting"))
+    await engine.start()
+    await fake.watched("pods")
+    await fake.watched("workflows")
+    follow = Follow(engine)
+    await follow.next(WorkflowSeen)
+    await fake.remove("pods", "w-a", silently=True)
+    await fake.remove("workflows", "w", silently=True)
+    expired = '{"type":"ERROR","object":{"kind":"Status","code":410,"message":"too old"}}'
+    await fake.tell("pods", expired)
+    assert (await follow.next(PodGone)).object["metadata"]["name"] == "w-a"
+    await fake.tell("workflows", expired)
+    await follow.next(WorkflowGone)
+    assert len(follow.of(PodGone)) == 1
+    await follow.close()
+
+
+async def test_a_slow_reader_gets_the_newest_form_only(fake: FakeApi, engine: ArgoEngine) -> None:
+    await fake.put("workflows", workflow("Running"))
+    await engine.start()
+    await fake.watched("workflows")
+    follow = Follow(engine)
+    await follow.next(WorkflowSeen)
+    for number in range(50):
+        await fake.put("workflows", workflow("Running", annotations={"number": str(number)}))
+    again = Follow(engine)
+    await again.until(
+        lambda one: isinstance(one, WorkflowSeen) and one.object["metadata"]["annotations"]["number"] == "49"
+    )
+    await follow.until(
+        lambda one: isinstance(one, WorkflowSeen) and one.object["metadata"]["annotations"]["number"] == "49"
+    )
+    assert len(follow.seen) < 10
+    await follow.close()
+    await again.close()
+
+
+async def test_a_workflow_made_anew_under_the_name_is_not_ours(fake: FakeApi, engine: ArgoEngine) -> None:
+    await fake.put("workflows", workflow("Running", uid="another"))
+    await engine.start()
+    follow = Follow(engine)
+    await follow.next(WorkflowGone)
+    assert follow.of(WorkflowSeen) == []
+    await follow.close()
+
+
+async def test_logs_of_pods_that_are_gone_end_all_the_same(fake: FakeApi, engine: ArgoEngine) -> None:
+    await fake.put("workflows", workflow("Failed", {"a": "Succeeded", "b": "Succeeded", "c": "Omitted"}))
+    await engine.start()
+    follow = Follow(engine, {"a": {"pod": "u", "container": "c", "ended": True}})
+    while len(follow.of(LogEnd)) < 3:
+        await follow.next(LogEnd)
+    assert sorted(one.step for one in follow.of(LogEnd)) == ["a", "b", "c"]
+    assert [(one.step, one.why) for one in follow.of(LogGap)] == [
+        ("b", "the pod was gone before its log was read to its end")
+    ]
+    await follow.close()
+
+
+async def test_a_workflow_deleted_while_nobody_looked_ends_the_logs_that_were_open(
+    fake: FakeApi, engine: ArgoEngine
+) -> None:
+    await engine.start()
+    follow = Follow(engine, {"a": {"pod": "u", "container": "c"}})
+    await follow.next(LogEnd)
+    assert follow.of(WorkflowGone) == [WorkflowGone()]
+    assert [one.step for one in follow.of(LogGap)] == ["a"]
+    await follow.close()
+
+
+async def test_a_workflow_deleted_while_it_runs_is_stopped_and_told_as_gone(
+    fake: FakeApi, engine: ArgoEngine
+) -> None:
+    await fake.put("workflows", workflow("Running", deletionTimestamp="2026-01-01T00:01:00Z"))
+    await engine.start()
+    follow = Follow(engine)
+    going = asyncio.create_task(follow.next(WorkflowGone))
+    async with asyncio.timeout(5):
+        while "shutdown" not in fake.objects["workflows"]["default", "w"]["spec"]:
+            await asyncio.sleep(0.001)
+    ended = workflow("Failed", deletionTimestamp="2026-01-01T00:01:00Z")
+    ended["status"]["finishedAt"] = "2026-01-01T00:01:02Z"
+    await fake.put("workflows", ended)
+    await going
+    assert follow.of(WorkflowSeen) == []
+    assert fake.count("PATCH", "workflows") == 1
+    await follow.close()
+
+
+async def test_a_workflow_that_its_ttl_deletes_is_told_as_it_ended(fake: FakeApi, engine: ArgoEngine) -> None:
+    ended = workflow("Succeeded", deletionTimestamp="2026-01-01T00:01:00Z")
+    ended["status"]["finishedAt"] = "2026-01-01T00:00:30Z"
+    await fake.put("workflows", ended)
+    await engine.start()
+    follow = Follow(engine)
+    assert (await follow.next(WorkflowSeen)).object["status"]["phase"] == "Succeeded"
+    await follow.close()
+
+
+async def test_a_running_step_s_deadline_is_lowered_once(fake: FakeApi, engine: ArgoEngine) -> None:
+    await fake.put("workflows", workflow("Running"))
+    await fake.put("pods", pod("a", **{"codo.dev/step-timeout": "90s"}))
+    fake.logs["w-a", "main"].append(sends(then="hang"))
+    await engine.start()
+    await fake.watched("pods")
+    follow = Follow(engine)
+    await follow.until(
+        lambda one: isinstance(one, PodSeen) and one.object["spec"]["activeDeadlineSeconds"] == 4 + 90 + 1
+    )
+    patches = [body for verb, resource, _, body in fake.bodies if (verb, resource) == ("PATCH", "pods")]
+    assert patches == [{"metadata": {"uid": "uid-w-a"}, "spec": {"activeDeadlineSeconds": 95}}]
+    await follow.close()
+
+
+async def test_terminate_deletes_what_outlives_the_grace(
+    fake: FakeApi, engine: ArgoEngine, slept: list[float]
+) -> None:
+    await fake.put("workflows", workflow("Running"))
+    await fake.put("pods", pod("a"))
+    fake.faults["GET", "pods"].append(says(500, "etcd is away"))
+    await engine.terminate(REF)
+    await engine.terminate(REF)
+    assert fake.objects["workflows"]["default", "w"]["spec"]["shutdown"] == "Terminate"
+    async with asyncio.timeout(5):
+        while fake.objects["pods"]:
+            await asyncio.sleep(0.001)
+    assert slept[0] == 60
+    assert len([1 for verb, path, _ in fake.requests if verb == "DELETE"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "words"),
+    [
+        (says(403, status(403, "pods is forbidden")), PermanentError, "cannot list workflows"),
+        (says(404, "404 page not found"), PermanentError, "cannot list workflows"),
+        (says(503, "away"), TemporaryError, "cannot list workflows"),
+    ],
+)
+async def test_start_says_what_is_missing(
+    fake: FakeApi, engine: ArgoEngine, answer: Any, error: type[Exception], words: str
+) -> None:
+    fake.faults["GET", "workflows"].append(answer)
+    with pytest.raises(error, match=words):
+        await engine.start()
+
+
+async def test_a_cluster_that_is_not_there(pace: Pace, unused_tcp_port: int) -> None:
+    from kubernetes.aio.client import Configuration
+
+    engine = ArgoEngine(ApiServer(Configuration(host=f"http://127.0.0.1:{unused_tcp_port}")), pace=pace)
+    with pytest.raises(TemporaryError, match=f"127.0.0.1:{unused_tcp_port}"):
+        await engine.start()
+    await engine.close()
+
+
+async def test_leaving_a_follow_leaves_nothing_behind(fake: FakeApi, engine: ArgoEngine) -> None:
+    await fake.put("workflows", workflow("Running"))
+    await fake.put("pods", pod("a"))
+    fake.logs["w-a", "main"].append(sends(then="hang"))
+    await engine.start()
+    before = len(asyncio.all_tasks())
+    async with aclosing(engine.follow(REF, {})) as following:  # type: ignore[type-var]
+        async for seen in following:
+            if isinstance(seen, WorkflowSeen):
+                break
+    assert len(asyncio.all_tasks()) <= before

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.integration.service.rounds import cloud_task, revoke
+from translator.engine.local.engine import LocalEngine
+from translator.errors import PermanentError, TemporaryError
+
+TICKS = "for n in 1 2 3 4 5 6; do echo $n; sleep 0.05; done"
+
+
+class Troubled(LocalEngine):
+    """Raises what it is given, one error a call, before it works."""
+
+    def __init__(self, root, **troubles):
+        super().__init__(root=root, bubblewrap=False, grace=0.2)
+        self.troubles = troubles
+
+    def _raise_next(self, name):
+        if self.troubles.get(name):
+            raise self.troubles[name].pop(0)
+
+    async def submit(self, rendered):
+        self._raise_next("submit")
+        return await super().submit(rendered)
+
+    async def follow(self, ref, cursors):
+        count = 0
+        async for seen in super().follow(ref, cursors):
+            count += 1
+            if count == 3:
+                self._raise_next("follow")
+            yield seen
+
+    async def terminate(self, ref):
+        self._raise_next("terminate")
+        await super().terminate(ref)
+
+    async def release(self, ref):
+        self._raise_next("release")
+        await super().release(ref)
+
+
+def away(count=2):
+    return [TemporaryError("the cluster is away") for _ in range(count)]
+
+
+def refused():
+    return PermanentError("the cluster refuses", reason="Forbidden", remedy="grant it")
+
+
+@pytest.fixture
+def troubled(start_round, tmp_path):
+    return lambda **troubles: start_round(engine=Troubled(tmp_path / "troubled", **troubles))
+
+
+@pytest.mark.parametrize("call", ["submit", "follow", "release"])
+async def test_an_engine_that_is_away_for_a_while_is_asked_again(troubled, call):
+    async with troubled(**{call: away()}) as round_:
+        await round_.post(cloud_task("t1", TICKS))
+        assert (await round_.outcome("t1"))["phase"] == "Succeeded"
+        assert round_.lines("t1") == list("123456")
+
+
+async def test_an_unexpected_error_of_the_engine_loses_nothing(troubled):
+    async with troubled(follow=[ValueError("a bug"), KeyError("another")]) as round_:
+        await round_.post(cloud_task("t1", TICKS))
+        assert (await round_.outcome("t1"))["phase"] == "Succeeded"
+        assert round_.lines("t1") == list("123456")
+
+
+async def test_a_termination_is_ordered_until_it_is_taken(troubled):
+    async with troubled(terminate=away()) as round_:
+        await round_.post(cloud_task("t1", "sleep 60", timeout=1))
+        assert (await round_.outcome("t1"))["phase"] == "TimedOut"
+
+
+@pytest.mark.parametrize("call", ["submit", "follow"])
+async def test_what_the_engine_refuses_ends_the_task_with_its_reason(troubled, call):
+    async with troubled(**{call: [refused()]}) as round_:
+        await round_.post(cloud_task("t1", TICKS, "echo never"))
+        final = await round_.outcome("t1")
+    assert (final["phase"], final["reason"], final["message"]) == (
+        "Error",
+        "Forbidden",
+        "the cluster refuses",
+    )
+
+
+async def test_a_release_that_is_refused_does_not_keep_the_task_open(troubled):
+    async with troubled(release=[refused()]) as round_:
+        await round_.post(cloud_task("t1", "true"))
+        assert (await round_.outcome("t1"))["phase"] == "Succeeded"
+
+
+async def test_a_revocation_wins_over_a_step_that_fails_by_it(troubled):
+    async with troubled() as round_:
+        await round_.post(
+            cloud_task("t1", {"script": "echo up; sleep 60", "onError": "continue"}, "echo after")
+        )
+        async for event in round_.stand_in.events():
+            if event["kind"] == "log":
+                break
+        await round_.post(revoke("t1"))
+        assert (await round_.outcome("t1"))["phase"] == "Cancelled"
+        assert round_.lines("t1") == ["up"]
