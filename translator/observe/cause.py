@@ -62,8 +62,8 @@ def why_failed(step: StepState, verdict: Ending | None) -> tuple[str, str]:  # n
         return _overdue(verdict)
     if _step_overdue(node, pod):
         return reasons.DEADLINE_EXCEEDED, _too_long(node, pod)
-    if reasons.OOMKILLED in (pod.why, node.message.split(" ")[0]):
-        return reasons.OOMKILLED, "the step used more memory than its limit and was killed"
+    if reasons.OOM_KILLED in (pod.why, node.message.split(" ")[0]):
+        return reasons.OOM_KILLED, "the step used more memory than its limit and was killed"
     if pod.reason == reasons.POD_EVICTED:
         return reasons.POD_EVICTED, pod.message
     code = _code(node, pod)

@@ -145,4 +145,4 @@ def _pod_failed_by_itself(step: StepState) -> bool:
     _, pod = sights(step)
     if not pod.final or pod.reason or pod.deleted or not pod.exit_code:
         return False
-    return pod.exit_code not in KILLED or pod.why == reasons.OOMKILLED
+    return pod.exit_code not in KILLED or pod.why == reasons.OOM_KILLED

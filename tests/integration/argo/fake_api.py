@@ -110,6 +110,11 @@ class FakeApi:
         async with self.watching:
             await self.watching.wait_for(lambda: self.open_watches[resource] >= times)
 
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """Wait until something holds of the objects."""
+        async with self._changed:
+            await self._changed.wait_for(holds)
+
     def count(self, method: str, part: str) -> int:
         return sum(1 for verb, path, _ in self.requests if verb == method and part in path)
 

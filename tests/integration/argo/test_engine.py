@@ -163,7 +163,8 @@ async def test_a_pod_that_only_left_the_watch_is_not_gone(fake: FakeApi, engine:
     await engine.start()
     await fake.watched("pods")
     follow = Follow(engine)
-    await follow.next(PodSeen)
+    await follow.next(WorkflowSeen)
+    fake.version += 1
     held = fake.objects["pods"]["default", "w-a"]
     await fake.tell("pods", {"type": "DELETED", "object": held})
     assert (await follow.next(PodSeen)).object["metadata"]["name"] == "w-a"
@@ -252,8 +253,7 @@ async def test_a_workflow_deleted_while_it_runs_is_stopped_and_told_as_gone(
     follow = Follow(engine)
     going = asyncio.create_task(follow.next(WorkflowGone))
     async with asyncio.timeout(5):
-        while "shutdown" not in fake.objects["workflows"]["default", "w"]["spec"]:
-            await asyncio.sleep(0.001)
+        await fake.until(lambda: "shutdown" in fake.objects["workflows"]["default", "w"]["spec"])
     ended = workflow("Failed", deletionTimestamp="2026-01-01T00:01:00Z")
     ended["status"]["finishedAt"] = "2026-01-01T00:01:02Z"
     await fake.put("workflows", ended)
@@ -298,8 +298,7 @@ async def test_terminate_deletes_what_outlives_the_grace(
     await engine.terminate(REF)
     assert fake.objects["workflows"]["default", "w"]["spec"]["shutdown"] == "Terminate"
     async with asyncio.timeout(5):
-        while fake.objects["pods"]:
-            await asyncio.sleep(0.001)
+        await fake.until(lambda: not fake.objects["pods"])
     assert slept[0] == 60
     assert len([1 for verb, path, _ in fake.requests if verb == "DELETE"]) == 1
 
@@ -334,9 +333,11 @@ async def test_leaving_a_follow_leaves_nothing_behind(fake: FakeApi, engine: Arg
     await fake.put("pods", pod("a"))
     fake.logs["w-a", "main"].append(sends(then="hang"))
     await engine.start()
-    before = len(asyncio.all_tasks())
     async with aclosing(engine.follow(REF, {})) as following:  # type: ignore[type-var]
         async for seen in following:
             if isinstance(seen, WorkflowSeen):
                 break
-    assert len(asyncio.all_tasks()) <= before
+    left = {str(task.get_coro()) for task in asyncio.all_tasks()}
+    assert not [coro for coro in left if "Following" in coro or "PodLog" in coro]
+    assert engine._means.pods._sinks == {}
+    assert engine._means.workflows._sinks == {}

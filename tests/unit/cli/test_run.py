@@ -87,7 +87,7 @@ def test_invalid_input():
 def test_a_file_that_is_not_there(tmp_path: Path):
     done = run("", file=str(tmp_path / "no"))
     assert done.exit_code == 2
-    assert done.stderr == f"{tmp_path}/no: No such file or directory\n"
+    assert done.stderr == f"{tmp_path}/no: cannot be read: No such file or directory\n"
 
 
 def test_what_cannot_be_translated():

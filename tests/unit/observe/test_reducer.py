@@ -263,6 +263,13 @@ def test_a_problem_that_only_the_workflow_tells():
             "a Failed PodDeleted",
         ),
         ([gone("a", "Pending"), workflow(node("a", "Error", "pod deleted"))], "a Failed PodDeleted"),
+        (
+            [
+                pod("a", "Failed", reason="Evicted", message="disk pressure"),
+                workflow(node("a", "Failed", "disk pressure")),
+            ],
+            "a Failed Evicted",
+        ),
         # Argo says so of a pod, too, that had ended by itself
         (
             [pod("a", "Failed", terminated=ended(137)), workflow(node("a", "Error", "pod deleted", 137))],

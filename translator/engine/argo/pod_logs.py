@@ -19,9 +19,10 @@ from translator.engine.argo.container import Container
 from translator.engine.argo.objects import pod_path
 from translator.engine.argo.outlet import LogObservation
 from translator.engine.argo.slots import Slots
+from translator.engine.argo.stretch import Stretch
 from translator.engine.argo.watching import Pace
-from translator.observe.cursor import Cursor, Join
-from translator.observe.executor import LogLine, UserLines
+from translator.observe.cursor import Cursor
+from translator.observe.executor import LogLine
 from translator.observe.lines import text
 from translator.observe.observation import LogEnd, LogGap, LogLines
 
@@ -77,7 +78,7 @@ class PodLog:
         here = (container.pod_uid, container.id)
         self._cursor = known if known is not None and known.is_of(*here) else Cursor(*here)
         self._received = 0
-        self._whole = False
+        self._whole: Stretch | None = None
         self._failures = 0
 
     @property
@@ -96,12 +97,12 @@ class PodLog:
                 await self._cannot(error, over=over)
                 continue
             except UnavailableError as error:
-                self._whole = False
+                self._whole = None
                 self._failures += 1
                 _log.debug("reading a log again", pod=self._container.pod, error=error.message)
                 await self._wait(error.retry_after)
                 continue
-            if self._whole and not self._ended:
+            if self._whole is not None and not self._ended:
                 await self._wait()
         step = self._container.step
         await self._put(LogLines(step, (), {**self._cursor.as_json(), ENDED: True}))
@@ -120,34 +121,31 @@ class PodLog:
             query["follow"] = "true"
         if self._cursor.since:
             query["sinceTime"] = self._cursor.since
-        lines = UserLines()
-        join = Join(self._cursor, continuous=self._whole)
+        stretch = Stretch(self._cursor, self._whole)
         call = Call("get", "pods/log", container.namespace, container.pod)
         path = f"{pod_path(container.namespace, container.pod)}/log"
         async with self._api.stream(call, path, query, silence=SILENCE_S) as stream:
-            self._whole = False
+            self._whole = None
             with self._slots.limit(TURN_S, stream.stop if follow else _never):
                 async for chunk in stream:
                     self._received += len(chunk)
-                    await self._give(join.feed(lines.feed(chunk)), join)
+                    await self._give(stretch.feed(chunk), stretch)
         if stream.stopped:
             return False
-        if lines.strange:
-            said = lines.strange[0].decode(errors="replace")[:300]
-            raise RefusedError(f"cannot {call}: {said}", status=400, reason="", remedy="")
+        if stretch.strange:
+            raise RefusedError(f"cannot {call}: {stretch.strange}", status=400, reason="", remedy="")
         self._failures += 1
-        self._whole = True
-        if not follow:
-            await self._give([*join.feed(lines.end(container.exit_code)), *join.end()], join)
+        await self._give(stretch.end() if follow else stretch.finish(container.exit_code), stretch)
+        self._whole = stretch
         return not follow
 
-    async def _give(self, fresh: Sequence[LogLine], join: Join) -> None:
+    async def _give(self, fresh: Sequence[LogLine], stretch: Stretch) -> None:
         if not fresh:
             return
         step = self._container.step
         self._failures = 0
-        if join.lost:
-            join.lost = False
+        if stretch.lost:
+            stretch.lost = False
             why = "the log was rotated while nobody read it"
             await self._put(LogGap(step, why, None, self._cursor.as_json()))
         self._cursor = self._cursor.after(fresh)
@@ -163,7 +161,8 @@ class PodLog:
             await self._wait()
             return
         self._ended = True
-        if self._whole and self._received < UNROTATED:
+        if error.status == 404 and self._whole is not None and self._received < UNROTATED:
+            await self._give(self._whole.finish(self._container.exit_code), self._whole)
             return
         why = (
             "the pod was deleted before its log was read to its end" if error.status == 404 else error.message
