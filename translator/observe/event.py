@@ -57,8 +57,8 @@ class Event:
         seq: 1 for an attempt's first event, then without gaps.
         time: RFC 3339 in UTC, with a ``Z``.
         kind: which fields `body` has.
-        body: the fields of that kind, in the wire's own names (``exitCode``, ``startedAt``, …), JSON data; what
-            is not known is left out, never null (`translator.observe.telling` has the fields).
+        body: the fields of that kind, in the wire's own names (``exitCode``, ``startedAt``, …), JSON data;
+            what is not known is left out, never null (`translator.observe.telling` has the fields).
     """
 
     task_id: str
