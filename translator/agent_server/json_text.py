@@ -24,14 +24,14 @@ class MalformedError(ValueError):
         self.message = message
 
 
-def parse_json(body: bytes) -> object:
-    """Read a request's or an answer's body.
+def parse_json(body: bytes | str) -> object:
+    """Read a request's or an answer's body, or a frame.
 
     Raises:
-        MalformedError: it is not JSON in UTF-8 (RFC 8259).
+        MalformedError: it is not JSON (in UTF-8, where it is bytes; RFC 8259).
     """
     try:
-        return json.loads(body.decode(), parse_constant=_no_constant)
+        return json.loads(body if isinstance(body, str) else body.decode(), parse_constant=_no_constant)
     except UnicodeDecodeError as error:
         raise MalformedError("invalid-json", f"the body is not UTF-8: byte {error.start} is wrong") from error
     except RecursionError as error:

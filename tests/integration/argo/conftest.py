@@ -30,6 +30,7 @@ async def api(fake: FakeApi) -> AsyncIterator[ApiServer]:
     from kubernetes.aio.client import Configuration
 
     client = ApiServer(Configuration(host=fake.url), request_timeout=5)
+    await client.open()
     yield client
     await client.close()
 

@@ -67,10 +67,8 @@ def pod(step: str, phase: str = "Running", state: str = "running", **annotations
 
 
 @pytest.fixture
-async def engine(fake: FakeApi, pace: Pace) -> AsyncIterator[ArgoEngine]:
-    from kubernetes.aio.client import Configuration
-
-    made = ArgoEngine(ApiServer(Configuration(host=fake.url), request_timeout=5), pace=pace, kill_grace_s=60)
+async def engine(api: ApiServer, pace: Pace) -> AsyncIterator[ArgoEngine]:
+    made = ArgoEngine(api, pace=pace, kill_grace_s=60)
     yield made
     await made.close()
 

@@ -41,57 +41,52 @@ class ApiServer:
     """The API server of one cluster.
 
     Args:
-        configuration: a ``kubernetes.aio.client.Configuration``.
-        kubeconfig: the file it came from, read again when its credentials have expired; None: in-cluster.
+        configuration: a ``kubernetes.aio.client.Configuration``; None: it is read when this is opened.
+        kubeconfig: a kubeconfig file; None: as kubectl does, ``$KUBECONFIG``, ``~/.kube/config``, or the
+            service account of the pod this runs in. It is read again when its credentials have expired.
         context: the kubeconfig's context, if not its current one.
         request_timeout: seconds that an ordinary request may take.
     """
 
     def __init__(
         self,
-        configuration: Any,
+        configuration: Any = None,
         *,
         kubeconfig: str | None = None,
         context: str | None = None,
         request_timeout: float = 30,
     ) -> None:
-        from kubernetes.aio.client import rest  # noqa: PLC0415 (costs a second of CPU)
-
-        configuration.connection_pool_maxsize = _CONNECTIONS
-        configuration.client_session_kwargs = {"read_bufsize": STREAM_BUFFER}
         self._configuration = configuration
         self._kubeconfig = kubeconfig
         self._context = context
         self._patience = aiohttp.ClientTimeout(total=request_timeout)
-        self._transport = _with_keepalive(rest.RESTClientObject)(configuration)
+        self._transport: Any = None
         self._renewing = asyncio.Lock()
         self._renewed_at = -60.0
 
-    @classmethod
-    async def connect(
-        cls, kubeconfig: str | None = None, context: str | None = None, request_timeout: float = 30
-    ) -> ApiServer:
-        """An API server from a kubeconfig, or from a pod's own service account.
-
-        Args:
-            kubeconfig: a kubeconfig file; None: as kubectl does, ``$KUBECONFIG``, ``~/.kube/config``, or the
-                service account of the pod this runs in.
-            context: the kubeconfig's context, if not its current one.
-            request_timeout: seconds that an ordinary request may take.
+    async def open(self) -> None:
+        """Read the configuration, once; nothing is asked of the cluster yet.
 
         Raises:
-            PermanentError: there is no such configuration, or it is broken.
+            PermanentError: there is no configuration, or it is broken.
         """
-        from kubernetes.aio.client import Configuration  # noqa: PLC0415 (costs a second of CPU)
+        if self._transport is not None:
+            return
+        from kubernetes.aio.client import Configuration, rest  # noqa: PLC0415 (costs a second of CPU)
 
-        kubeconfig = kubeconfig or _usual_kubeconfig()
-        configuration = Configuration()
-        await _load(configuration, kubeconfig, context)
-        return cls(configuration, kubeconfig=kubeconfig, context=context, request_timeout=request_timeout)
+        if self._configuration is None:
+            self._kubeconfig = self._kubeconfig or _usual_kubeconfig()
+            configuration = Configuration()
+            await _load(configuration, self._kubeconfig, self._context)
+            self._configuration = configuration
+        self._configuration.connection_pool_maxsize = _CONNECTIONS
+        self._configuration.client_session_kwargs = {"read_bufsize": STREAM_BUFFER}
+        self._transport = _with_keepalive(rest.RESTClientObject)(self._configuration)
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._transport.close()
+        if self._transport is not None:
+            await self._transport.close()
 
     async def get(self, call: Call, path: str, query: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """GET an object or a list.

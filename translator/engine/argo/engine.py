@@ -40,7 +40,7 @@ class ArgoEngine:
     """Satisfies `translator.service.engine.Engine`.
 
     Args:
-        api: the API server; closed with the engine.
+        api: the API server; opened and closed with the engine.
         namespace: where all Workflows run; empty: in any namespace.
         logs_at_once: how many logs are read at once.
         kill_grace_s: seconds from `terminate` to the deletion of the pods that still run.
@@ -77,28 +77,26 @@ class ArgoEngine:
         self._tasks: set[asyncio.Task[None]] = set()
 
     @classmethod
-    async def from_kubeconfig(
+    def from_kubeconfig(
         cls, kubeconfig: str | None = None, *, context: str | None = None, **options: Any
     ) -> Self:
         """An engine for the cluster of a kubeconfig, or for the one that this process's pod runs in.
 
         Args:
-            kubeconfig: the file; None: see `ApiServer.connect`.
+            kubeconfig: the file; None: see `ApiServer`.
             context: the kubeconfig's context, if not its current one.
             options: as the class takes them.
-
-        Raises:
-            PermanentError: there is no such configuration, or it is broken.
         """
-        return cls(await ApiServer.connect(kubeconfig, context), **options)
+        return cls(ApiServer(kubeconfig=kubeconfig, context=context), **options)
 
     async def start(self) -> None:
         """Check that the cluster is there and lets us watch, and begin to.
 
         Raises:
             TemporaryError: it cannot be reached.
-            PermanentError: Argo is not installed, or a permission is missing.
+            PermanentError: no cluster is configured, Argo is not installed, or a permission is missing.
         """
+        await self._api.open()
         for resource, base in (("workflows", ARGO), ("pods", CORE)):
             call = Call("list", resource, self._namespace)
             await self._api.get(call, collection(base, resource, self._namespace), {"limit": 1})

@@ -8,18 +8,20 @@ since the follow of a container that ends just after a rotation lacks its last f
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import structlog
 
 from translator.engine.argo.answers import Call, RefusedError, UnavailableError
-from translator.engine.argo.client import ApiServer
+from translator.engine.argo.client import ApiServer, Stream
 from translator.engine.argo.container import Container
 from translator.engine.argo.objects import pod_path
 from translator.engine.argo.outlet import LogObservation
 from translator.engine.argo.slots import Slots
-from translator.engine.argo.stretch import Stretch
+from translator.engine.argo.stall import Progress, stop_when_stalled
+from translator.engine.argo.stretch import Stretch, time_of
 from translator.engine.argo.watching import Pace
 from translator.observe.cursor import Cursor
 from translator.observe.executor import LogLine
@@ -77,6 +79,9 @@ class PodLog:
         known = Cursor.from_json({k: v for k, v in cursor.items() if k != ENDED}) if cursor else None
         here = (container.pod_uid, container.id)
         self._cursor = known if known is not None and known.is_of(*here) else Cursor(*here)
+        self._call = Call("get", "pods/log", container.namespace, container.pod)
+        self._path = f"{pod_path(container.namespace, container.pod)}/log"
+        self._stalled = False
         self._received = 0
         self._whole: Stretch | None = None
         self._failures = 0
@@ -102,7 +107,7 @@ class PodLog:
                 _log.debug("reading a log again", pod=self._container.pod, error=error.message)
                 await self._wait(error.retry_after)
                 continue
-            if self._whole is not None and not self._ended:
+            if self._whole is not None and not self._ended and not self._stalled:
                 await self._wait()
         step = self._container.step
         await self._put(LogLines(step, (), {**self._cursor.as_json(), ENDED: True}))
@@ -115,29 +120,60 @@ class PodLog:
             UnavailableError: try again.
             RefusedError: there is no such log (now).
         """
-        container = self._container
-        query: dict[str, Any] = {"container": container.name, "timestamps": "true"}
-        if follow:
-            query["follow"] = "true"
+        query = {"follow": "true"} if follow else {}
         if self._cursor.since:
             query["sinceTime"] = self._cursor.since
         stretch = Stretch(self._cursor, self._whole)
-        call = Call("get", "pods/log", container.namespace, container.pod)
-        path = f"{pod_path(container.namespace, container.pod)}/log"
-        async with self._api.stream(call, path, query, silence=SILENCE_S) as stream:
+        async with self._ask(query) as stream, self._kept_going(stream, stretch, follow=follow):
             self._whole = None
-            with self._slots.limit(TURN_S, stream.stop if follow else _never):
-                async for chunk in stream:
-                    self._received += len(chunk)
-                    await self._give(stretch.feed(chunk), stretch)
-        if stream.stopped:
+            async for chunk in stream:
+                self._received += len(chunk)
+                await self._give(stretch.feed(chunk), stretch)
+        if stream.stopped and not self._stalled:
             return False
         if stretch.strange:
-            raise RefusedError(f"cannot {call}: {stretch.strange}", status=400, reason="", remedy="")
+            raise RefusedError(f"cannot {self._call}: {stretch.strange}", status=400, reason="", remedy="")
         self._failures += 1
-        await self._give(stretch.end() if follow else stretch.finish(container.exit_code), stretch)
+        await self._give(stretch.end() if follow else stretch.finish(self._container.exit_code), stretch)
         self._whole = stretch
         return not follow
+
+    def _ask(self, query: Mapping[str, str]) -> AbstractAsyncContextManager[Stream]:
+        asked = {"container": self._container.name, "timestamps": "true", **query}
+        return self._api.stream(self._call, self._path, asked, silence=SILENCE_S)
+
+    @asynccontextmanager
+    async def _kept_going(self, stream: Stream, stretch: Stretch, *, follow: bool) -> AsyncIterator[None]:
+        """While a follow lasts: stop it when others wait for its slot, or when the kubelet has forgotten it."""
+        self._stalled = False
+        if not follow:
+            yield
+            return
+
+        def stop() -> None:
+            self._stalled = True
+            stream.stop()
+
+        watch = asyncio.ensure_future(stop_when_stalled(lambda: self._progress(stretch), self._newest, stop))
+        try:
+            with self._slots.limit(TURN_S, stream.stop):
+                yield
+        finally:
+            watch.cancel()
+            await asyncio.gather(watch, return_exceptions=True)
+
+    def _progress(self, stretch: Stretch) -> Progress:
+        return Progress(self._received, stretch.newest)
+
+    async def _newest(self) -> str:
+        """The time of the newest line, of a log that is large enough to have been rotated."""
+        if self._received < UNROTATED:
+            return ""
+        last = b""
+        async with self._ask({"tailLines": "1"}) as stream:
+            async for chunk in stream:
+                last += chunk
+        return time_of(last)
 
     async def _give(self, fresh: Sequence[LogLine], stretch: Stretch) -> None:
         if not fresh:
@@ -181,10 +217,6 @@ class PodLog:
         finally:
             over.cancel()
             pause.cancel()
-
-
-def _never() -> None:
-    """A plain read ends by itself."""
 
 
 async def end_unread(step: str, cursor: Mapping[str, Any], *, ran: bool, put: Put) -> None:

@@ -13,6 +13,11 @@ from translator.observe.executor import LogLine, UserLines
 from translator.observe.lines import LONGEST
 
 
+def time_of(line: bytes) -> str:
+    """The time before a line; empty where there is none."""
+    return line.partition(b" ")[0].decode("ascii", "replace")
+
+
 class Stretch:
     """One answer, joined to what was delivered before it.
 
@@ -28,7 +33,13 @@ class Stretch:
         self._lines = UserLines()
         self._join = Join(cursor)
         self._began = False
+        self._last = b""
         self._open = b""
+
+    @property
+    def newest(self) -> str:
+        """The time of the last line that came, the user's or not, as the kubelet gave it."""
+        return time_of(self._last)
 
     @property
     def strange(self) -> str:
@@ -38,7 +49,10 @@ class Stretch:
     def feed(self, chunk: bytes) -> list[LogLine]:
         """Take the next bytes; return the user's lines in them that are new."""
         self._began = True
-        _, end, rest = chunk.rpartition(b"\n")
+        done, end, rest = chunk.rpartition(b"\n")
+        if end:
+            _, inside, last = done.rpartition(b"\n")
+            self._last = last if inside else self._open + last
         self._open = rest if end else (self._open + rest)[: LONGEST + 1]
         return self._joined(self._join.feed(self._lines.feed(chunk)))
 

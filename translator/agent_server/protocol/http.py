@@ -1,17 +1,13 @@
-"""The wire format between agent-server and the translator (docs/protocol.md), and nothing but the format.
-
-Bytes and JSON data in, values out, and back; no I/O, no clock. No other module knows how a task is written.
-"""
+"""What goes over HTTP (docs/protocol.md): tasks and their answers, events and what is held of them."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeGuard
+from typing import Any, Final, Literal
 
 from translator.agent_server.json_text import MalformedError, parse_json, unfit
-from translator.observe.event import Kind
+from translator.agent_server.protocol.fields import dump, held_rows, kind_of, member, read_events, read_held
 from translator.task.problem import Problem, Severity
 
 BATCH_PATH: Final = "/api/v1/agent/task/batch"
@@ -110,7 +106,7 @@ def parse_batch(data: object) -> list[TaskItem | Refusal]:
         MalformedError: it is no array, or has more than `MAX_ITEMS` items.
     """
     if not isinstance(data, list):
-        raise MalformedError("not-an-array", f"the body must be an array of tasks, not {_kind(data)}")
+        raise MalformedError("not-an-array", f"the body must be an array of tasks, not {kind_of(data)}")
     if len(data) > MAX_ITEMS:
         raise MalformedError("too-many-items", f"a batch holds at most {MAX_ITEMS} tasks, not {len(data)}")
     return [_parse_item(item) for item in data]
@@ -118,9 +114,7 @@ def parse_batch(data: object) -> list[TaskItem | Refusal]:
 
 def encode_events(events: Sequence[Mapping[str, Any]]) -> bytes:
     """A batch of events as the body of one POST."""
-    text = json.dumps({"events": events}, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    # what UTF-8 cannot hold, half a surrogate pair, becomes JSON's own escape for it
-    return text.encode("utf-8", "backslashreplace")
+    return dump({"events": events})
 
 
 def parse_events(body: bytes) -> list[dict[str, Any]]:
@@ -129,20 +123,12 @@ def parse_events(body: bytes) -> list[dict[str, Any]]:
     Raises:
         MalformedError: it is no batch of events, or one lacks what identifies it.
     """
-    events = _member(parse_json(body), "events")
-    for index, event in enumerate(events):
-        _identity(event, f"events[{index}]", least_seq=1)
-        if not isinstance(event.get("agentId"), str) or not isinstance(event.get("kind"), str):
-            raise MalformedError("invalid-event", f"events[{index}] must have agentId and kind, both text")
-        if event["kind"] == Kind.LOG and not isinstance(event.get("lines"), list):
-            raise MalformedError("invalid-event", f"events[{index}] is a log event and must have lines")
-    return events
+    return read_events(parse_json(body))
 
 
 def encode_held(held: Mapping[tuple[str, int], int]) -> bytes:
     """The answer to a batch of events: (taskId, attempt) → highest seq held, 0 for none."""
-    rows = [{"taskId": task, "attempt": attempt, "seq": seq} for (task, attempt), seq in held.items()]
-    return json.dumps({"held": rows}, separators=(",", ":")).encode()
+    return dump({"held": held_rows(held)})
 
 
 def parse_held(body: bytes) -> dict[tuple[str, int], int]:
@@ -151,11 +137,7 @@ def parse_held(body: bytes) -> dict[tuple[str, int], int]:
     Raises:
         MalformedError: it is no such answer.
     """
-    held: dict[tuple[str, int], int] = {}
-    for index, row in enumerate(_member(parse_json(body), "held")):
-        task, attempt, seq = _identity(row, f"held[{index}]", least_seq=0)
-        held[task, attempt] = seq
-    return held
+    return read_held(member(parse_json(body), "held"), "held")
 
 
 def error_body(code: str, message: str) -> dict[str, Any]:
@@ -165,7 +147,7 @@ def error_body(code: str, message: str) -> dict[str, Any]:
 
 def _parse_item(item: object) -> TaskItem | Refusal:
     if not isinstance(item, dict):
-        return _refusal("", ("", f"a task must be an object, not {_kind(item)}", "wrong-type"))
+        return _refusal("", ("", f"a task must be an object, not {kind_of(item)}", "wrong-type"))
     fields, clashes = _fields(item)
     task_id = fields.get("taskId")
     known_id = task_id if isinstance(task_id, str) else ""
@@ -173,7 +155,7 @@ def _parse_item(item: object) -> TaskItem | Refusal:
         return _refusal("" if unfit(known_id) else known_id, ("", fault, "unfit-json"))
     faults = [(name, "given twice, with two values", "duplicate-key") for name in clashes]
     faults += [
-        (name, f"must be text, not {_kind(fields[name])}", "wrong-type")
+        (name, f"must be text, not {kind_of(fields[name])}", "wrong-type")
         for name in ("taskId", "taskType", "agentId")
         if fields.get(name) is not None and not isinstance(fields[name], str)
     ]
@@ -214,28 +196,3 @@ def _refusal(task_id: str, *faults: tuple[str, str, str]) -> Refusal:
         for path, message, code in faults
     )
     return Refusal(task_id, tuple(problems))
-
-
-def _member(data: object, name: str) -> list[Any]:
-    rows = data.get(name) if isinstance(data, dict) else None
-    if not isinstance(rows, list):
-        raise MalformedError(f"no-{name}", f'the body must be {{"{name}": […]}}')
-    return rows
-
-
-def _identity(row: Any, where: str, *, least_seq: int) -> tuple[str, int, int]:
-    if isinstance(row, dict):
-        task, attempt, seq = row.get("taskId"), row.get("attempt"), row.get("seq")
-        if isinstance(task, str) and task and _is_count(attempt, 1) and _is_count(seq, least_seq):
-            return task, attempt, seq
-    raise MalformedError("no-identity", f"{where} must have taskId, attempt from 1 and seq from {least_seq}")
-
-
-def _is_count(value: object, least: int) -> TypeGuard[int]:
-    # not isinstance, for true is an int to it
-    return type(value) is int and value >= least
-
-
-def _kind(value: object) -> str:
-    names = {dict: "an object", list: "an array", str: "text", bool: "true or false", type(None): "null"}
-    return names.get(type(value), "a number")

@@ -1,0 +1,56 @@
+"""Notices a follow that the kubelet has forgotten.
+
+The kubelet's follow waits for the news that its file was rotated. It misses them where the rotation happened
+while it still read the older file; then it waits at that file's end, silently, until the next rotation, and goes
+on with the file after: what was written between is lost (seen on Kubernetes 1.35: 100,000 lines of 600,000). a log that is large enough to be rotated, and quiet, is asked for its newest line. Rotations are at least ten
+seconds apart (``containerLogMonitorInterval``): a follow that begins anew within that time loses nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from translator.errors import TranslatorError
+
+QUIET_S = 2.0
+"""Seconds without a byte after which a log is asked for its newest line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a follow has come.
+
+    Attributes:
+        received: bytes.
+        newest: the time of its last line, as the kubelet gave it.
+    """
+
+    received: int
+    newest: str
+
+
+async def stop_when_stalled(
+    progress: Callable[[], Progress], ask: Callable[[], Awaitable[str]], stop: Callable[[], None]
+) -> None:
+    """Watch a follow until it has stalled, and stop it.
+
+    Args:
+        progress: how far it has come.
+        ask: for the time of the newest line that the log has; empty: it has none.
+        stop: ends the follow.
+    """
+    before = progress()
+    while True:
+        await asyncio.sleep(QUIET_S)
+        if progress() != before:
+            before = progress()
+            continue
+        try:
+            newest = await ask()
+        except TranslatorError:
+            continue  # the follow itself meets the same trouble, and tells it
+        if newest > before.newest and progress() == before:
+            stop()
+            return
