@@ -45,6 +45,10 @@ e2e *args:
 bench *args:
     python benchmarks/run.py {{ args }}
 
+# figures on a real cluster (needs KUBECONFIG; see docs/cluster.md)
+bench-cluster *args:
+    python benchmarks/cluster/run.py {{ args }}
+
 # lock the newest versions that pyproject.toml allows
 lock:
     uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade pyproject.toml -o requirements.lock

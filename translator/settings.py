@@ -66,6 +66,27 @@ class Workflows(BaseModel):
     )
 
 
+class Argo(BaseModel):
+    """``argo``: the cluster that runs Workflows; used with ``engine: argo``."""
+
+    model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
+
+    kubeconfig: Path | None = Field(
+        default=None, description="absent: KUBECONFIG, or the cluster that this pod runs in"
+    )
+    context: str = Field(default="", description="the kubeconfig's context; empty: its current one")
+    namespace: str = Field(default="", description="the only namespace that is watched; empty: all")
+    logs_at_once: int = Field(default=200, ge=1, description="container logs read at the same time")
+    kill_grace_seconds: float = Field(
+        default=60, ge=0, description="from a termination to the deletion of pods that still run"
+    )
+    workflow_url: str = Field(
+        default="",
+        pattern="^(https?://|$)",
+        description="where people watch a Workflow; {namespace}, {name} and {uid} are replaced",
+    )
+
+
 class Settings(BaseSettings):
     """All settings of ``translator serve``."""
 
@@ -86,7 +107,10 @@ class Settings(BaseSettings):
     api_token: str = Field(
         default="", repr=False, description="the bearer token that callers of the API must show"
     )
-    engine: Literal["local"] = "local"
+    engine: Literal["local", "argo"] = Field(
+        default="local", description="local: on this machine, as processes; argo: on a cluster"
+    )
+    argo: Argo = Argo()
     data_dir: Path = Field(
         default=Path("~/.local/state/translator"), description="where the embedded Valkey keeps its data"
     )
@@ -179,7 +203,7 @@ def _renamed(model: type[BaseModel], data: Mapping[Any, Any], where: str, path: 
     unknown = [str(key) for key in data if key not in names]
     if unknown:
         raise _invalid([f"{where}: {path}{key}: unknown key{_hint(key, names)}" for key in unknown])
-    groups: dict[str, type[BaseModel]] = {"redis": Redis, "workflow": Workflows} if model is Settings else {}
+    groups: dict[str, type[BaseModel]] = _GROUPS if model is Settings else {}
     renamed: dict[str, Any] = {}
     for key, value in data.items():
         name = names[key]
@@ -190,6 +214,9 @@ def _renamed(model: type[BaseModel], data: Mapping[Any, Any], where: str, path: 
             _renamed(inner, value, where, f"{path}{key}.") if inner and isinstance(value, Mapping) else value
         )
     return renamed
+
+
+_GROUPS: dict[str, type[BaseModel]] = {"redis": Redis, "workflow": Workflows, "argo": Argo}
 
 
 def _key(name: str) -> str:

@@ -64,7 +64,7 @@ def test_variables_that_kubernetes_sets_for_a_service_are_no_settings(monkeypatc
         ("redisConfig: {}", "redisConfig.addr (or TRANSLATOR_REDIS__ADDR): Field required"),
         ("redisConfig: 5", "redisConfig (or TRANSLATOR_REDIS): "),
         ("ROW-LIMIT: 0", "ROW-LIMIT (or TRANSLATOR_ROW_LIMIT): Input should be greater than or equal to 1"),
-        ("engine: kubeflow", "engine (or TRANSLATOR_ENGINE): Input should be 'local'"),
+        ("engine: kubeflow", "engine (or TRANSLATOR_ENGINE): Input should be 'local' or 'argo'"),
         ("workflow: {layout: tree}", "workflow.layout (or TRANSLATOR_WORKFLOW__LAYOUT): Input should be"),
         ("listen: 0.0.0.0:99999", "listen (or TRANSLATOR_LISTEN): Value error, must be HOST:PORT"),
         ("SERVER-ADDRESS: agent-server:8080", "Value error, must be http://HOST:PORT or https://HOST"),

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -18,18 +18,21 @@ import typer
 from translator.cli import task_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from translator.errors import PermanentError, TemporaryError
+    from translator.service.engine import Engine
     from translator.service.trial import Trial
     from translator.task.model import Task
     from translator.workflow.rendered import Rendered
+
+    _Trying = tuple[Engine, Sequence[str], Callable[[], object]]
+    """The engine, what to say first, and what a second signal does."""
 
 
 class EngineChoice(StrEnum):
     """The values of ``--engine``."""
 
     LOCAL = "local"
+    ARGO = "argo"
 
 
 class RunnerChoice(StrEnum):
@@ -50,20 +53,22 @@ class LayoutChoice(StrEnum):
 
 def run(  # noqa: PLR0917  # typer calls it, by name
     file: str = typer.Argument(..., metavar="FILE", help="The taskYaml; - reads standard input."),
-    engine: EngineChoice = typer.Option(EngineChoice.LOCAL, "--engine", help="local: on this machine."),  # noqa: ARG001  the only one yet
+    engine: EngineChoice = typer.Option(
+        EngineChoice.LOCAL, "--engine", help="local: on this machine. argo: on the cluster of KUBECONFIG."
+    ),
     runner: RunnerChoice = typer.Option(
         RunnerChoice.PROCESS,
         "--runner",
-        help="process: as processes here. docker, podman: each in its image.",
+        help="Of the local engine. process: as processes here. docker, podman: each step in its image.",
     ),
     task_id: str = typer.Option("run", "--task-id", help="Names and labels come from it."),
     agent_id: str = typer.Option("", "--agent-id", help="The agent that agent-server addressed."),
-    namespace: str = typer.Option("default", "--namespace", help="Where the Workflow would run."),
+    namespace: str = typer.Option("default", "--namespace", help="Where the Workflow runs."),
     timeout: int | None = typer.Option(None, "--timeout", help="args.timeout, in seconds."),
     params: str | None = typer.Option(None, "--params", help="scriptParams, a JSON object."),
     layout: LayoutChoice = typer.Option(LayoutChoice.AUTO, "--layout", help="dag: one pod a step. pod: one."),
 ) -> None:
-    """Run a task on this machine, with live logs and step states."""
+    """Run a task here or on a cluster, with live logs and step states."""
     import asyncio
 
     from translator.workflow.options import Options
@@ -74,7 +79,11 @@ def run(  # noqa: PLR0917  # typer calls it, by name
     assert parsed.task is not None, "parse() has seen to it"
     rendered = task_file.translated(parsed, file, attempt=1, options=Options(layout=layout.value))
     try:
-        code = asyncio.run(_run(parsed.task, rendered, runner.value))
+        code = asyncio.run(_run(parsed.task, rendered, engine, runner.value))
+    except asyncio.CancelledError:
+        # the second signal, where the cluster ends the task without us
+        print("left; the cluster ends the task", file=sys.stderr)
+        code = 1
     except BrokenPipeError:
         # whoever read stdout is gone; Python would complain again when it flushes
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -82,28 +91,52 @@ def run(  # noqa: PLR0917  # typer calls it, by name
     raise typer.Exit(code)
 
 
-async def _run(task: Task, rendered: Rendered, runner: str) -> int:
+async def _run(task: Task, rendered: Rendered, choice: EngineChoice, runner: str) -> int:
     from translator.cli.display import open_display
-    from translator.engine.local.engine import LocalEngine
     from translator.errors import PermanentError, TemporaryError
     from translator.observe.event import Phase
     from translator.service.trial import Trial
 
+    trying = _local(rendered, runner) if choice is EngineChoice.LOCAL else _argo(rendered)
+    try:
+        async with trying as (engine, notices, kill):
+            with open_display([step.name for step in task.steps]) as display:
+                for notice in notices:
+                    display.say(f"note: {notice}")
+                trial = Trial(engine, task, rendered, lambda event: display.show(event.as_json()))
+                with _signals(trial, kill):
+                    phase = await trial.run()
+    except (PermanentError, TemporaryError) as error:
+        return _refuse(error)
+    return 0 if phase is Phase.SUCCEEDED else 1
+
+
+@asynccontextmanager
+async def _local(rendered: Rendered, runner: str) -> AsyncIterator[_Trying]:
+    from translator.engine.local.engine import LocalEngine
+
     engine = LocalEngine(runner=runner)  # type: ignore[arg-type]  # typer has checked it
     try:
         await engine.start()
-        notices = engine.examine(rendered)
-        with open_display([step.name for step in task.steps]) as display:
-            for notice in notices:
-                display.say(f"note: {notice}")
-            trial = Trial(engine, task, rendered, lambda event: display.show(event.as_json()))
-            with _signals(trial, engine.kill):
-                phase = await trial.run()
-    except (PermanentError, TemporaryError) as error:
-        return _refuse(error)
+        yield engine, [str(notice) for notice in engine.examine(rendered)], engine.kill
     finally:
         await engine.close()
-    return 0 if phase is Phase.SUCCEEDED else 1
+
+
+@asynccontextmanager
+async def _argo(rendered: Rendered) -> AsyncIterator[_Trying]:
+    import asyncio
+
+    from translator.engine.argo.engine import ArgoEngine
+
+    me = asyncio.current_task()
+    assert me is not None, "asyncio.run started it"
+    engine = ArgoEngine.from_kubeconfig()
+    try:
+        await engine.start()
+        yield engine, [f"Workflow {rendered.namespace}/{rendered.name}"], me.cancel
+    finally:
+        await engine.close()
 
 
 def _refuse(error: PermanentError | TemporaryError) -> int:
@@ -115,7 +148,7 @@ def _refuse(error: PermanentError | TemporaryError) -> int:
 
 
 @contextmanager
-def _signals(trial: Trial, kill: Callable[[], None]) -> Iterator[None]:
+def _signals(trial: Trial, kill: Callable[[], object]) -> Iterator[None]:
     """The first Ctrl-C or SIGTERM cancels the task; a second one ends its processes at once."""
     import asyncio
     import signal

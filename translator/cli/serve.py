@@ -20,7 +20,7 @@ def serve(
         None, metavar="HOST:PORT", help="Where the API is served; port 0 chooses one."
     ),
     agent_server: str | None = typer.Option(None, metavar="URL", help="Where events go (SERVER-ADDRESS)."),
-    engine: str | None = typer.Option(None, help="What runs the Workflows: local."),
+    engine: str | None = typer.Option(None, help="What runs the Workflows: local or argo."),
 ) -> None:
     """Take tasks over HTTP, run them, and tell agent-server what happens, until SIGINT or SIGTERM."""
     from translator.settings import InvalidSettingsError, load_settings

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 from fastapi import FastAPI
@@ -25,9 +26,27 @@ from translator.workflow.options import Options
 
 _log = structlog.get_logger()
 
-ENGINES: Mapping[str, Callable[[Settings], Engine]] = {
-    "local": lambda _: LocalEngine(on_notice=_log_notice),
-}
+
+def _local(settings: Settings) -> Engine:
+    del settings
+    return LocalEngine(on_notice=_log_notice)
+
+
+def _argo(settings: Settings) -> Engine:
+    # kubernetes.aio takes long to import, and only this engine needs it
+    from translator.engine.argo.engine import ArgoEngine  # noqa: PLC0415
+
+    chosen = settings.argo
+    return ArgoEngine.from_kubeconfig(
+        str(chosen.kubeconfig.expanduser()) if chosen.kubeconfig else None,
+        context=chosen.context or None,
+        namespace=chosen.namespace,
+        logs_at_once=chosen.logs_at_once,
+        kill_grace_s=chosen.kill_grace_seconds,
+    )
+
+
+ENGINES: Mapping[str, Callable[[Settings], Engine]] = {"local": _local, "argo": _argo}
 """What each value of the setting ``engine`` stands for."""
 
 
@@ -78,6 +97,7 @@ async def running(settings: Settings, *, engine: Engine | None = None) -> AsyncI
             sender,
             options(settings),
             load_template(settings.workflow.template),
+            url_of=partial(_url, settings.argo.workflow_url),
             row_limit=settings.row_limit,
             parallel_submissions=settings.parallel_submissions,
             parallel_deliveries=settings.parallel_deliveries,
@@ -88,6 +108,12 @@ async def running(settings: Settings, *, engine: Engine | None = None) -> AsyncI
         await service.start()
         info = {"bizId": settings.biz_id} if settings.biz_id else {}
         yield Running(service, create_app(service, token=settings.api_token, ready=service.ready, info=info))
+
+
+def _url(pattern: str, ref: WorkflowRef) -> str:
+    for name in ("namespace", "name", "uid"):
+        pattern = pattern.replace(f"{{{name}}}", getattr(ref, name))
+    return pattern
 
 
 def options(settings: Settings) -> Options:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
 
 from translator.agent_server.protocol import Answer, TaskItem
 from translator.errors import TemporaryError, TranslatorError
+from translator.observe.observation import WorkflowRef
 from translator.service.accept import Acceptance
 from translator.service.deliver import Deliverer, Sender
 from translator.service.engine import Engine
@@ -33,6 +34,7 @@ class Service:
         sender: what brings events to agent-server.
         options: the translation's settings.
         template: what every Workflow starts from.
+        url_of: where people watch a Workflow; empty: that is not known.
         row_limit: log lines in one event and one request.
         parallel_submissions: at once.
         parallel_deliveries: at once.
@@ -48,6 +50,7 @@ class Service:
         options: Options,
         template: Mapping[str, Any],
         *,
+        url_of: Callable[[WorkflowRef], str] = lambda _: "",
         row_limit: int = 1000,
         parallel_submissions: int = 8,
         parallel_deliveries: int = 16,
@@ -65,6 +68,7 @@ class Service:
             engine,
             options,
             template,
+            url_of=url_of,
             parallel=parallel_submissions,
             on_events=self._deliverer.wake,
             on_submitted=self._follower.wake,

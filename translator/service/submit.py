@@ -36,6 +36,7 @@ class Submitter:
         engine: what runs Workflows.
         options: the translation's settings.
         template: what every Workflow starts from.
+        url_of: where people watch a Workflow; empty: that is not known.
         parallel: submissions at once.
         on_events: called with the taskId when its outbox has grown.
         on_submitted: called with the taskId when there is a Workflow to follow.
@@ -48,6 +49,7 @@ class Submitter:
         options: Options,
         template: Mapping[str, Any],
         *,
+        url_of: Callable[[WorkflowRef], str],
         parallel: int,
         on_events: Callable[[str], None],
         on_submitted: Callable[[str], None],
@@ -56,6 +58,7 @@ class Submitter:
         self._engine = engine
         self._options = options
         self._template = template
+        self._url_of = url_of
         self._on_events = on_events
         self._on_submitted = on_submitted
         self._workers = Workers("submit", self._submit, slots=parallel)
@@ -82,7 +85,8 @@ class Submitter:
             _log.warning("task refused", error=e.message, reason=e.reason)
             await self._end(record, Verdict("Error", e.reason, e.message, ended=True))
             return
-        await self._record(record, Submitted(ref), ref, clock.unix() + task.deadline_ns / 1e9)
+        submitted = Submitted(ref, self._url_of(ref))
+        await self._record(record, submitted, ref, clock.unix() + task.deadline_ns / 1e9)
         _log.info("submitted", workflow=ref.name, namespace=ref.namespace)
         self._on_submitted(task_id)
 

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from fake_api import FakeApi
-
+from tests.integration.argo.fake_api import FakeApi
 from translator.engine.argo.client import ApiServer
 from translator.engine.argo.watching import Pace
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from fake_api import FakeApi, says, status
 
+from tests.integration.argo.fake_api import FakeApi, says, status
 from translator.engine.argo.cancel import delete_unfinished_pods, order_shutdown
 from translator.engine.argo.client import ApiServer
 from translator.engine.argo.reaper import reap

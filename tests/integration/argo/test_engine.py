@@ -6,8 +6,8 @@ from contextlib import aclosing
 from typing import Any
 
 import pytest
-from fake_api import FakeApi, says, sends, status
 
+from tests.integration.argo.fake_api import FakeApi, says, sends, status
 from translator.engine.argo.client import ApiServer
 from translator.engine.argo.engine import ArgoEngine
 from translator.engine.argo.watching import Pace

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from fake_api import FakeApi, says, sends, status
 
+from tests.integration.argo.fake_api import FakeApi, says, sends, status
 from translator.engine.argo import pod_logs
 from translator.engine.argo.client import ApiServer
 from translator.engine.argo.container import Container

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from fake_api import FakeApi, lost, says, status
 
+from tests.integration.argo.fake_api import FakeApi, lost, says, status
 from translator.engine.argo.client import ApiServer
 from translator.engine.argo.submit import submit
 from translator.errors import PermanentError, TemporaryError

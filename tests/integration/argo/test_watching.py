@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from fake_api import FakeApi, lost, says, sends, status
 
+from tests.integration.argo.fake_api import FakeApi, lost, says, sends, status
 from translator.engine.argo.client import ApiServer
 from translator.engine.argo.watching import Change, Left, Listing, Pace, Scope, Seen, watch_for_ever
 

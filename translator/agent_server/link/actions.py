@@ -1,4 +1,4 @@
-"""What a link's state machine asks of whoever runs it."""
+"""What a link's state machine asks of whoever runs it. Pure."""
 
 from __future__ import annotations
 
@@ -110,14 +110,5 @@ class Replied:
 
 
 Action = (
-    HangUp
-    | Opened
-    | Greeted
-    | TasksCame
-    | TasksAnswered
-    | EventsCame
-    | Settled
-    | Declined
-    | Called
-    | Replied
+    HangUp | Opened | Greeted | TasksCame | TasksAnswered | EventsCame | Settled | Declined | Called | Replied
 )

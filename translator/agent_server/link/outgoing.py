@@ -1,4 +1,4 @@
-"""The events that an agent has to bring to the server: what waits, what is under way, and how much may be."""
+"""The events that an agent has to bring to the server: what waits, what is under way, how much may be. Pure."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ class Outgoing:
                 self._drop_if_empty(key)
 
     def next_frame(self, now: float) -> str | None:
-        """The next frame that may go, if any: what is no log goes before logs, whoever waits longest first."""
+        """The next frame that may go, if any: what is no log before logs, then who waits longest."""
         ready = [key for key, lane in self._lanes.items() if lane.waiting and not lane.flight]
         if not ready:
             return None
@@ -212,8 +212,8 @@ class Outgoing:
         return [Settled(offer, held)]
 
     def _drop_if_empty(self, key: Key) -> None:
-        lane = self._lanes[key]
-        if not lane.waiting and not lane.flight and not lane.offers:
+        lane = self._lanes.get(key)
+        if lane and not lane.waiting and not lane.flight and not lane.offers:
             del self._lanes[key]
 
 
@@ -221,7 +221,8 @@ def _entry(offer: int, event: Mapping[str, Any]) -> _Entry:
     text = encode_event(event)
     if len(text) > MAX_FRAME - 1024:
         raise PermanentError(
-            f"event {event['seq']} of task {event['taskId']} has {len(text)} bytes, a frame at most {MAX_FRAME}",
+            f"event {event['seq']} of task {event['taskId']} has {len(text)} bytes; "
+            f"a frame may have {MAX_FRAME}",
             reason="EventTooLarge",
             remedy="lower ROW-LIMIT, so that an event holds fewer log lines",
         )

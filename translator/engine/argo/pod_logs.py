@@ -37,6 +37,10 @@ SILENCE_S = 600.0
 TURN_S = 10.0
 """Seconds after which a follow lets others read, if any wait."""
 
+AT_ONCE_S = 5.0
+"""Seconds in which a log is rotated once at most (kubelets look every ten): a read begun within them goes on
+where the one before it ended."""
+
 UNREADABLE_TRIES = 5
 """Reads of an ended container's log that may fail for good reasons of the node's before it counts as lost."""
 
@@ -84,6 +88,7 @@ class PodLog:
         self._stalled = False
         self._received = 0
         self._whole: Stretch | None = None
+        self._whole_at = 0.0
         self._failures = 0
 
     @property
@@ -98,6 +103,8 @@ class PodLog:
             try:
                 async with self._slots.turn():
                     self._ended = await self._read(follow=not over)
+                    while self._stalled:
+                        self._ended = await self._read(follow=not self._container.over.is_set())
             except RefusedError as error:
                 await self._cannot(error, over=over)
                 continue
@@ -123,7 +130,9 @@ class PodLog:
         query = {"follow": "true"} if follow else {}
         if self._cursor.since:
             query["sinceTime"] = self._cursor.since
-        stretch = Stretch(self._cursor, self._whole)
+        now = asyncio.get_running_loop().time()
+        at_once = now - self._whole_at < AT_ONCE_S
+        stretch = Stretch(self._cursor, self._whole if at_once else None)
         async with self._ask(query) as stream, self._kept_going(stream, stretch, follow=follow):
             self._whole = None
             async for chunk in stream:
@@ -132,10 +141,12 @@ class PodLog:
         if stream.stopped and not self._stalled:
             return False
         if stretch.strange:
-            raise RefusedError(f"cannot {self._call}: {stretch.strange}", status=400, reason="", remedy="")
+            said = f"cannot {self._call}: {stretch.strange}"
+            raise RefusedError(said, status=400, reason="", remedy="")
         self._failures += 1
         await self._give(stretch.end() if follow else stretch.finish(self._container.exit_code), stretch)
         self._whole = stretch
+        self._whole_at = asyncio.get_running_loop().time()
         return not follow
 
     def _ask(self, query: Mapping[str, str]) -> AbstractAsyncContextManager[Stream]:
@@ -144,7 +155,7 @@ class PodLog:
 
     @asynccontextmanager
     async def _kept_going(self, stream: Stream, stretch: Stretch, *, follow: bool) -> AsyncIterator[None]:
-        """While a follow lasts: stop it when others wait for its slot, or when the kubelet has forgotten it."""
+        """While a follow lasts: stop it when others wait for its slot, or the kubelet has forgotten it."""
         self._stalled = False
         if not follow:
             yield

@@ -1,9 +1,12 @@
 """Notices a follow that the kubelet has forgotten.
 
 The kubelet's follow waits for the news that its file was rotated. It misses them where the rotation happened
-while it still read the older file; then it waits at that file's end, silently, until the next rotation, and goes
-on with the file after: what was written between is lost (seen on Kubernetes 1.35: 100,000 lines of 600,000). a log that is large enough to be rotated, and quiet, is asked for its newest line. Rotations are at least ten
-seconds apart (``containerLogMonitorInterval``): a follow that begins anew within that time loses nothing.
+while it still read the older file. Then it waits at that file's end, silently, until the next rotation, and
+goes on with the file after: what was written between is lost (seen on Kubernetes 1.35: 100,000 lines of
+600,000, without a word).
+
+So a log that is large enough to be rotated, and quiet, is asked for its newest line. Rotations are at least
+ten seconds apart (``containerLogMonitorInterval``): a follow that begins anew within that time loses nothing.
 """
 
 from __future__ import annotations
