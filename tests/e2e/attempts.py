@@ -27,10 +27,10 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def task(*steps: Mapping[str, Any], **spec: Any) -> str:
+def task(*steps: Mapping[str, Any], pod: Mapping[str, Any] | None = None, **spec: Any) -> str:
     """A taskYaml (JSON is YAML)."""
     named = [{"name": f"s{number}", "image": IMAGE, **step} for number, step in enumerate(steps, 1)]
-    return json.dumps({"taskSpec": {"displayName": "e2e", **spec, "steps": named}})
+    return json.dumps({"taskSpec": {"displayName": "e2e", **spec, "steps": named}, "podTemplate": pod or {}})
 
 
 @dataclass

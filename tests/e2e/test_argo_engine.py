@@ -79,7 +79,7 @@ async def test_one_pod_shares_files(cluster: Cluster) -> None:
 
 async def test_a_step_that_cannot_be_scheduled_is_told_and_ended_after_the_grace(cluster: Cluster) -> None:
     attempt = await cluster.run(
-        task({"script": "echo never", "timeout": "1s"}, podTemplate={"nodeSelector": {"no": "such-node"}}),
+        task({"script": "echo never", "timeout": "1s"}, pod={"nodeSelector": {"no": "such-node"}}),
         options=Options(start_grace_s=5),
     )
     pending = next(event.body for event in attempt.events if event.body.get("name") == "s1")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import math
 import secrets
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Annotated, Any, Final, Protocol
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Annotated, Any, Final
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.responses import JSONResponse
@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect
 
 from translator import __version__
 from translator.agent_server import openapi
+from translator.agent_server.intake import Intake, submit_batch
 from translator.agent_server.json_text import MalformedError, parse_json
 from translator.agent_server.protocol import (
     BATCH_PATH,
@@ -23,31 +24,13 @@ from translator.agent_server.protocol import (
     INFO_PATH,
     TASK_TYPES,
     Answer,
-    Refusal,
-    TaskItem,
     error_body,
-    parse_batch,
 )
 from translator.errors import TemporaryError, TranslatorError
 
 MAX_BODY: Final = 64 * 1024 * 1024
 
 _BEARER: Final = HTTPBearer(auto_error=False)
-
-
-class Intake(Protocol):
-    """Where tasks go: the service."""
-
-    async def submit(self, items: Sequence[TaskItem]) -> list[Answer]:
-        """Take tasks, each on its own; what is answered ``accepted`` is durable.
-
-        Returns:
-            One answer for each item, in their order.
-
-        Raises:
-            TemporaryError: they cannot be stored now; nothing of the batch is answered, and sending it again
-                is harmless: what was stored already is then a duplicate.
-        """
 
 
 class ApiError(Exception):
@@ -110,10 +93,10 @@ def create_app(
         """Submit tasks. Every item is answered on its own, in order; an accepted one is durable."""
         body = await _read_json(request, max_body, body_timeout)
         try:
-            entries = parse_batch(parse_json(body))
+            data = parse_json(body)
         except MalformedError as error:
             raise ApiError(400, error.code, error.message) from error
-        answers = await _submit(intake, entries)
+        answers = await _submit(intake, data)
         return JSONResponse([answer.as_json() for answer in answers])
 
     @app.get(INFO_PATH, dependencies=guard)
@@ -139,17 +122,17 @@ def create_app(
     return app
 
 
-async def _submit(intake: Intake, entries: Sequence[TaskItem | Refusal]) -> list[Answer]:
-    items = [entry for entry in entries if isinstance(entry, TaskItem)]
+async def _submit(intake: Intake, data: object) -> list[Answer]:
     try:
-        answers = iter(await intake.submit(items) if items else ())
+        return await submit_batch(intake, data)
+    except MalformedError as error:
+        raise ApiError(400, error.code, error.message) from error
     except TemporaryError as error:
         seconds = math.ceil(error.retry_after or 1)
         headers = {"Retry-After": str(seconds)}
         raise ApiError(503, "unavailable", error.message, headers) from error
     except TranslatorError as error:
         raise ApiError(500, "internal", error.message) from error
-    return [entry.answer() if isinstance(entry, Refusal) else next(answers) for entry in entries]
 
 
 async def _read_json(request: Request, limit: int, seconds: float) -> bytes:

@@ -8,31 +8,41 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final, Self
 
 from aiohttp import web
 
+from translator.agent_server.answering import cut, error_answer, json_errors, no_server_header, read_json
+from translator.agent_server.collection import Collection
 from translator.agent_server.faults import Fault, Faults, parse_faults
-from translator.agent_server.feed import Feed
 from translator.agent_server.handover import Handover
-from translator.agent_server.json_text import MalformedError, parse_json
+from translator.agent_server.json_text import parse_json
 from translator.agent_server.ledger import Ledger, Violation, is_final
+from translator.agent_server.link.hub import Hub
+from translator.agent_server.link.machine import HEARTBEAT_S
 from translator.agent_server.protocol import (
     BATCH_PATH,
-    ERROR_CODES,
+    CALL_PATH,
     EVENTS_PATH,
     LOG_PATH,
     Answer,
     Refusal,
     TaskItem,
     encode_held,
-    error_body,
     parse_batch,
     parse_events,
 )
+from translator.agent_server.protocol.frames import CALL_TASK, LINK_PATH
+from translator.errors import PermanentError, TemporaryError
 
 MAX_BODY: Final = 64 * 1024 * 1024
+
+CALL_S: Final = 30.0
+"""Seconds that an agent may take for a call."""
+
+Item = tuple[str, Mapping[str, Any]]
+"""A task's id, and the task as it came."""
 
 
 class StandIn:
@@ -44,10 +54,7 @@ class StandIn:
         agent: the translator's address, to which tasks are handed; may be set later (`agent`).
         events_path: where events are taken.
         token: the bearer token that is asked of everyone, and shown to the agent; empty: none.
-
-    Attributes:
-        ledger: the events held and the violations of the contract.
-        faults: what happens to the next POSTs of events.
+        heartbeat: seconds within which something is said on every link.
     """
 
     def __init__(
@@ -58,23 +65,25 @@ class StandIn:
         agent: str = "",
         events_path: str = EVENTS_PATH,
         token: str = "",
+        heartbeat: float = HEARTBEAT_S,
     ) -> None:
-        self.ledger = Ledger()
-        self.faults = Faults()
+        self._collection = Collection()
         self._host = host
         self._port = port
         self._token = token.encode()
         self._handover = Handover(agent, token)
-        self._events: Feed[Mapping[str, Any]] = Feed()
-        self._violations: Feed[Violation] = Feed()
-        app = web.Application(client_max_size=MAX_BODY, middlewares=[_json_errors, self._guard])
+        self._hub = Hub(self._collection, self._note_answers, self._flush, heartbeat=heartbeat)
+        self._waiting: dict[str, list[Item]] = {}
+        app = web.Application(client_max_size=MAX_BODY, middlewares=[json_errors, self._guard])
         app.router.add_post(BATCH_PATH, self._take_tasks)
         app.router.add_post(events_path, self._take_events)
+        app.router.add_get(LINK_PATH, self._hub.serve)
+        app.router.add_post(CALL_PATH, self._call)
         app.router.add_get(LOG_PATH, self._show_log)
         app.router.add_get("/violations", self._show_violations)
         app.router.add_post("/faults", self._add_faults)
         app.router.add_delete("/faults", self._clear_faults)
-        app.on_response_prepare.append(_no_server_header)
+        app.on_response_prepare.append(no_server_header)
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
 
     async def __aenter__(self) -> Self:
@@ -100,8 +109,8 @@ class StandIn:
 
     async def close(self) -> None:
         """Stop. Whoever waits for events gets the end."""
-        self._events.close()
-        self._violations.close()
+        self._collection.close()
+        await self._hub.close()
         await self._handover.close()
         await self._runner.cleanup()
 
@@ -119,6 +128,29 @@ class StandIn:
     @agent.setter
     def agent(self, url: str) -> None:
         self._handover.agent = url
+        for items in self._waiting.values() if url else ():
+            self._handover.add(items)
+        if url:
+            self._waiting.clear()
+
+    @property
+    def link(self) -> str:
+        """The address at which agents dial in; ``?clientId=NAME`` is to be appended."""
+        return f"ws{self.url.removeprefix('http')}{LINK_PATH}"
+
+    @property
+    def ledger(self) -> Ledger:
+        """The events held and the violations of the contract."""
+        return self._collection.ledger
+
+    @ledger.setter
+    def ledger(self, ledger: Ledger) -> None:
+        self._collection.ledger = ledger
+
+    @property
+    def faults(self) -> Faults:
+        """What happens to the next batches of events."""
+        return self._collection.faults
 
     def events(self, after: int = 0) -> AsyncIterator[Mapping[str, Any]]:
         """Every event held, once, in order of arrival: those there are, then those to come, until `close`.
@@ -126,7 +158,7 @@ class StandIn:
         Args:
             after: how many of the first to leave out.
         """
-        return self._events.follow(after)
+        return self._collection.events.follow(after)
 
     async def final(self, task_id: str, attempt: int = 1) -> Mapping[str, Any]:
         """Wait for an attempt's final status.
@@ -134,13 +166,13 @@ class StandIn:
         Raises:
             EOFError: the stand-in was closed before it came.
         """
-        return await self._events.first(
+        return await self._collection.events.first(
             lambda event: event["taskId"] == task_id and event["attempt"] == attempt and is_final(event)
         )
 
     def violations(self) -> AsyncIterator[Violation]:
         """What breaks the contract, as `events` does."""
-        return self._violations.follow()
+        return self._collection.violations.follow()
 
     def answers(self, after: int = 0) -> AsyncIterator[Mapping[str, Any]]:
         """What the agent answers about tasks (`protocol.Answer` as JSON), as `events` does."""
@@ -158,16 +190,23 @@ class StandIn:
     async def _guard(self, request: web.Request, handler: Any) -> web.StreamResponse:
         shown = request.headers.get("Authorization", "").removeprefix("Bearer ").encode()
         if self._token and not secrets.compare_digest(shown, self._token):
-            return _error(401, "unauthorized", "a bearer token is needed", {"WWW-Authenticate": "Bearer"})
+            return error_answer(
+                401, "unauthorized", "a bearer token is needed", {"WWW-Authenticate": "Bearer"}
+            )
         response: web.StreamResponse = await handler(request)
         return response
 
     async def _take_tasks(self, request: web.Request) -> web.Response:
-        data = parse_json(await _read_json(request))
+        data = parse_json(await read_json(request))
         entries = parse_batch(data)
         assert isinstance(data, list)
         pairs = zip(data, entries, strict=True)
-        self._handover.add([(entry.task_id, raw) for raw, entry in pairs if isinstance(entry, TaskItem)])
+        by_agent: dict[str, list[Item]] = {}
+        for raw, entry in pairs:
+            if isinstance(entry, TaskItem):
+                by_agent.setdefault(entry.agent_id, []).append((entry.task_id, raw))
+        for agent_id, items in by_agent.items():
+            self._route(agent_id, items)
         answers = [
             entry.answer() if isinstance(entry, Refusal) else Answer(entry.task_id, "accepted")
             for entry in entries
@@ -175,70 +214,65 @@ class StandIn:
         return web.json_response([answer.as_json() for answer in answers])
 
     async def _take_events(self, request: web.Request) -> web.StreamResponse:
-        body = await _read_json(request)
+        body = await read_json(request)
         fault = self.faults.take() or Fault()
         await asyncio.sleep(fault.delay)
         if fault.drop == "before":
-            return _cut(request)
+            return cut(request)
         if fault.status:
             headers = {"Retry-After": fault.retry_after} if fault.retry_after else {}
-            return _error(fault.status, "fault", "answered so on command", headers)
-        held = self.ledger.take(parse_events(body))
-        self._events.extend(self.ledger.kept[len(self._events.items) :])
-        self._violations.extend(self.ledger.violations[len(self._violations.items) :])
+            return error_answer(fault.status, "fault", "answered so on command", headers)
+        held = self._collection.take(parse_events(body), fault)
+        await self._collection.turn(fault)
         if fault.drop == "after":
-            return _cut(request)
+            return cut(request)
         return web.Response(body=encode_held(held), content_type="application/json")
+
+    async def _call(self, request: web.Request) -> web.Response:
+        item = parse_json(await read_json(request))
+        entry = parse_batch([item])[0]
+        if isinstance(entry, Refusal):
+            return web.json_response(entry.answer().as_json())
+        try:
+            return web.json_response(await self._hub.call(entry.agent_id, CALL_TASK, item, CALL_S))
+        except TemporaryError as error:
+            return error_answer(503, "unavailable", error.message)
+        except PermanentError as error:
+            return error_answer(502, "call-failed", error.message)
+
+    def _route(self, agent_id: str, items: list[Item]) -> None:
+        """Over the link of the agent that is meant; else to the agent at an address; else it waits for either."""
+        if self._hub.knows(agent_id):
+            self._hub.hand_over(agent_id, items)
+        elif self.agent:
+            self._handover.add(items)
+        else:
+            self._waiting.setdefault(agent_id, []).extend(items)
+
+    def _flush(self, client_id: str) -> None:
+        if items := self._waiting.pop(client_id, None):
+            self._hub.hand_over(client_id, items)
+
+    def _note_answers(self, task_ids: Sequence[str], answers: Sequence[Mapping[str, Any]]) -> None:
+        del task_ids  # each answer says it itself
+        self._handover.answers.extend(answers)
 
     async def _show_log(self, request: web.Request) -> web.Response:
         log_id = request.query.get("task_id", "")
         log = self.ledger.log(log_id)
         if log is None:
-            return _error(404, "not-found", f"no log is held of {log_id!r}; task_id is taskId---agentId")
+            return error_answer(
+                404, "not-found", f"no log is held of {log_id!r}; task_id is taskId---agentId"
+            )
         return web.json_response(log)
 
     async def _show_violations(self, _: web.Request) -> web.Response:
         return web.json_response({"violations": [each.as_json() for each in self.ledger.violations]})
 
     async def _add_faults(self, request: web.Request) -> web.Response:
-        self.faults.add(*parse_faults(parse_json(await _read_json(request))))
+        self.faults.add(*parse_faults(parse_json(await read_json(request))))
         return web.Response(status=204)
 
     async def _clear_faults(self, _: web.Request) -> web.Response:
         self.faults.clear()
         return web.Response(status=204)
-
-
-async def _read_json(request: web.Request) -> bytes:
-    if request.content_type != "application/json":
-        raise web.HTTPUnsupportedMediaType(reason="Content-Type must be application/json")
-    return await request.read()
-
-
-@web.middleware
-async def _json_errors(request: web.Request, handler: Any) -> web.StreamResponse:
-    try:
-        response: web.StreamResponse = await handler(request)
-    except MalformedError as error:
-        return _error(400, error.code, error.message)
-    except web.HTTPException as error:
-        code = ERROR_CODES.get(error.status, "http-error")
-        headers = {name: value for name, value in error.headers.items() if name == "Allow"}
-        return _error(error.status, code, f"{request.method} {request.path}: {error.reason}", headers)
-    return response
-
-
-def _error(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> web.Response:
-    return web.json_response(error_body(code, message), status=status, headers=headers)
-
-
-def _cut(request: web.Request) -> web.Response:
-    """End the connection without an answer."""
-    if request.transport is not None:
-        request.transport.abort()
-    return web.Response()
-
-
-async def _no_server_header(_: web.Request, response: web.StreamResponse) -> None:
-    # aiohttp would tell its version and Python's
-    response.headers.pop("Server", None)

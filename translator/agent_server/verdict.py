@@ -21,6 +21,14 @@ def succeeded(status: int) -> bool:
     return 200 <= status < 300
 
 
+def is_passing(status: int) -> bool:
+    """Whether the same batch, sent again after this status, may be taken.
+
+    A success that came with no proper body is one too.
+    """
+    return status in TRY_AGAIN or status >= 500 or succeeded(status)
+
+
 def failure(url: str, status: int, excerpt: str, wait: float | None) -> TemporaryError | PermanentError:
     """The error that an answer other than 2xx is.
 
@@ -32,7 +40,7 @@ def failure(url: str, status: int, excerpt: str, wait: float | None) -> Temporar
     """
     body = " ".join(excerpt.split())[:EXCERPT]
     message = f"POST {url} was answered {status}" + (f": {body}" if body else "")
-    if status in TRY_AGAIN or status >= 500:
+    if is_passing(status):
         return TemporaryError(message, retry_after=wait)
     return PermanentError(
         message,

@@ -90,6 +90,8 @@ class Task:
         args_timeout_s: ``args.timeout`` in seconds, if given.
         timeout_ns: taskYaml's ``timeout`` in nanoseconds, if given.
         volumes: ``taskSpec.volumes``.
+        spec_hash: SHA-256 of the submission as it was given: equal hashes, equal content,
+            whichever version of the translator read it.
     """
 
     task_id: str
@@ -104,6 +106,7 @@ class Task:
     compute_resources: Resources = field(default_factory=Resources)
     pod: PodTemplate = field(default_factory=PodTemplate)
     volumes: tuple[Manifest, ...] = ()
+    spec_hash: str = ""
 
     @property
     def deadline_ns(self) -> int:

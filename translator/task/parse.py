@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import Any
 
 from translator.task.blanks import compact, without_blanks
@@ -106,6 +108,8 @@ def parse_task(
     task = build_task(
         data, task_id=task_id, agent_id=agent_id, namespace=namespace, timeout=timeout, params=pairs
     )
+    given = [decoded, task_id, agent_id, namespace, timeout, pairs]
+    task = replace(task, spec_hash=sha256(json.dumps(given).encode()).hexdigest())
     return _parsed(task, problems, [*outside, *found], root)
 
 

@@ -37,6 +37,7 @@ def workflow_metadata(task: Task, attempt: int, options: Options, faults: Faults
     annotations = {
         names.TASK_ID: task.task_id,
         names.AGENT_ID: task.agent_id,
+        names.SPEC_HASH: task.spec_hash,
         names.TITLE: task.display_name,
     }
     if task.description:

@@ -22,7 +22,7 @@ SHARD = PREFIX + "shard"
 """Label: the task's shard."""
 
 SPEC_HASH = PREFIX + "spec-hash"
-"""Annotation: SHA-256 of all objects of the attempt; tells our Workflow from another of its name."""
+"""Annotation: SHA-256 of the submission; tells a Workflow of an earlier call from another of its name."""
 
 STEP = PREFIX + "step"
 """Label of a step's pod: the step's name."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from hashlib import sha256
 from typing import Any
 
 from hera.workflows import models as m
@@ -55,7 +54,7 @@ def translate(task: Task, *, attempt: int, options: Options, template: Mapping[s
     faults.check()
     manifest = merged(merged(POLICY, template), workflow.model_dump(exclude_none=True, by_alias=True))
     config_map = _config_map(task, attempt, options, files) if files.data else None
-    spec_hash, length = _hash(manifest, config_map)
+    length = len(json.dumps(manifest, separators=(",", ":"), ensure_ascii=False).encode())
     if length > MAX_WORKFLOW_BYTES:
         faults.add(
             "taskSpec.steps",
@@ -64,7 +63,6 @@ def translate(task: Task, *, attempt: int, options: Options, template: Mapping[s
             "too-large",
         )
         faults.check()
-    manifest["metadata"]["annotations"][names.SPEC_HASH] = spec_hash
     return Rendered(workflow=manifest, files=config_map)
 
 
@@ -134,10 +132,3 @@ def _config_map(task: Task, attempt: int, options: Options, files: Files) -> dic
         },
         "data": files.data,
     }
-
-
-def _hash(manifest: Mapping[str, Any], config_map: Mapping[str, Any] | None) -> tuple[str, int]:
-    """SHA-256 of both objects, and the Workflow's length in bytes."""
-    workflow = json.dumps(manifest, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-    files = json.dumps(config_map, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-    return sha256(workflow + b"\n" + files).hexdigest(), len(workflow)

@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 
 from tests.integration.argo.fake_api import FakeApi, says, sends, status
-from translator.engine.argo import pod_logs
+from translator.engine.argo import pod_logs, stall
 from translator.engine.argo.client import ApiServer
 from translator.engine.argo.container import Container
 from translator.engine.argo.objects import Key
@@ -304,3 +304,39 @@ async def test_a_silent_connection_is_begun_anew(
     )
     assert (await read.run()).lines == numbers(1, 3)
     assert read.gaps == []
+
+
+async def test_a_follow_that_the_kubelet_forgot_at_a_rotation_is_begun_anew(
+    fake: FakeApi, api: ApiServer, pace: Pace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stall, "QUIET_S", 0.01)
+    monkeypatch.setattr(pod_logs, "UNROTATED", 0)
+    read = Read(api, pace)
+    fake.logs["p", "main"].extend(
+        [
+            sends(log(1, 10), then="hang"),
+            sends(log(10, 10)),  # nothing new: the process is quiet
+            says(500, "busy"),
+            sends(log(25, 25)),
+            then_ends(read, log(11, 30)),
+            sends(log(20, 31)),
+        ]
+    )
+    await read.run()
+    assert read.lines == numbers(1, 31)
+    assert read.gaps == []
+    tails = [query for _, _, query in fake.requests if "tailLines" in query]
+    assert [query["tailLines"] for query in tails] == ["1", "1", "1"]
+
+
+async def test_a_small_log_is_not_asked_for_its_newest_line(
+    fake: FakeApi, api: ApiServer, pace: Pace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stall, "QUIET_S", 0.001)
+    monkeypatch.setattr(pod_logs, "SILENCE_S", 0.05)
+    read = Read(api, pace)
+    fake.logs["p", "main"].extend(
+        [sends(log(1, 2), then="hang"), then_ends(read, log(1, 3)), sends(log(1, 3))]
+    )
+    assert (await read.run()).lines == numbers(1, 3)
+    assert not [query for _, _, query in fake.requests if "tailLines" in query]

@@ -234,3 +234,25 @@ def test_an_alias_with_an_unknown_kubernetes_key_is_mended_at_each_place():
     assert [p.code for p in parsed.problems] == ["unknown-kubernetes-key"] * 2
     assert parsed.task is not None
     assert parsed.task.pod.security_context == parsed.task.steps[0].security_context == {"runAsUser": 1}
+
+
+def test_the_spec_hash_tells_one_submission_from_another():
+    text = "taskSpec: {displayName: d, steps: [{name: a, image: i, script: echo hi}]}\n"
+
+    def spec_hash(text=text, **given):
+        parsed = parse_task(text, task_id=given.pop("task_id", "t"), **given)
+        assert parsed.task is not None
+        return parsed.task.spec_hash
+
+    same = spec_hash()
+    assert spec_hash(params={}) == spec_hash(text.encode()) == same
+    others = [
+        spec_hash(text.replace("echo hi", "echo ho")),
+        spec_hash(task_id="u"),
+        spec_hash(agent_id="g"),
+        spec_hash(namespace="n"),
+        spec_hash(timeout=5),
+        spec_hash(params={"a": "1"}),
+        spec_hash(params='{"a": "2"}'),
+    ]
+    assert len({same, *others}) == 1 + len(others)

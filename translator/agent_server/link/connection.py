@@ -114,9 +114,6 @@ class Connection:
                 async with asyncio.timeout(max(delay, 0.0) if delay < 1e6 else None):
                     await self._wake.wait()
             self.do(self._machine.tick(self._clock()))
-            self._wake.clear()
-            if self._outbox.empty():
-                continue
 
     async def _close(self) -> None:
         code, reason = self._end or (GOING_AWAY, "going away")

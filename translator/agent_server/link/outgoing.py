@@ -1,4 +1,4 @@
-"""The events that an agent has to bring to the server: what waits, what is under way, how much may be. Pure."""
+"""The events that an agent has to bring to the server: what waits and what is under way. Pure."""
 
 from __future__ import annotations
 

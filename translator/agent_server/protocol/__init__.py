@@ -6,6 +6,7 @@ written. Here are HTTP's; those of the link are in `translator.agent_server.prot
 
 from translator.agent_server.protocol.http import (
     BATCH_PATH,
+    CALL_PATH,
     ERROR_CODES,
     EVENTS_PATH,
     INFO_PATH,
@@ -25,6 +26,7 @@ from translator.agent_server.protocol.http import (
 
 __all__ = [
     "BATCH_PATH",
+    "CALL_PATH",
     "ERROR_CODES",
     "EVENTS_PATH",
     "INFO_PATH",

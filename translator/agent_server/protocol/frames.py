@@ -8,6 +8,9 @@ from typing import Any, Final, Literal
 
 LINK_PATH: Final = "/api/v1/agent/link"
 VERSION: Final = 1
+CALL_TASK: Final = "codo/call"
+"""The method by which a server submits one task and gets its answer: params and result as in HTTP's."""
+
 CAPABILITIES: Final = ("tasks", "events", "calls")
 
 MAX_FRAME: Final = 64 * 1024 * 1024

@@ -11,6 +11,7 @@ from translator.agent_server.protocol.fields import dump, held_rows, kind_of, me
 from translator.task.problem import Problem, Severity
 
 BATCH_PATH: Final = "/api/v1/agent/task/batch"
+CALL_PATH: Final = "/api/v1/codo/call"
 INFO_PATH: Final = "/api/v1/agent/info"
 LOG_PATH: Final = "/api/v1/manager/agent/task/logv2"
 EVENTS_PATH: Final = "/api/v1/agent/task/events"

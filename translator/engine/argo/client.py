@@ -235,7 +235,7 @@ async def _load(configuration: Any, kubeconfig: str | None, context: str | None)
             await config.load_kube_config(
                 config_file=kubeconfig, context=context, client_configuration=configuration
             )
-    except (config.ConfigException, OSError, ValueError) as error:
+    except Exception as error:
         here = "neither $KUBECONFIG nor ~/.kube/config is there, and this is no pod with a service account"
         where = here if kubeconfig is None else f"the kubeconfig {kubeconfig} does not work"
         raise PermanentError(

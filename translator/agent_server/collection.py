@@ -1,0 +1,56 @@
+"""What the stand-in collects, whichever way it comes: events into the ledger, with faults on command."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from translator.agent_server.faults import Fault, Faults
+from translator.agent_server.feed import Feed
+from translator.agent_server.ledger import Ledger, Violation
+
+REORDER_S: Final = 1.0
+"""Seconds that an answer is held back for another to overtake it, where none comes."""
+
+
+class Collection:
+    """The events of all agents, and those who watch them come.
+
+    Attributes:
+        ledger: the events held and the violations of the contract.
+        faults: what happens to the next batches of events.
+        events: every event held, once, in order of arrival.
+        violations: what broke the contract.
+    """
+
+    def __init__(self) -> None:
+        self.ledger = Ledger()
+        self.faults = Faults()
+        self.events: Feed[Mapping[str, Any]] = Feed()
+        self.violations: Feed[Violation] = Feed()
+        self._answered = asyncio.Event()
+
+    def close(self) -> None:
+        """Tell everyone who waits that nothing more will come."""
+        self.events.close()
+        self.violations.close()
+
+    def take(self, events: Sequence[Mapping[str, Any]], fault: Fault) -> dict[tuple[str, int], int]:
+        """Take a batch, twice where the fault says so, and say what is held of its attempts now."""
+        held = self.ledger.take(events)
+        if fault.duplicate:
+            held = self.ledger.take(events)
+        self.events.extend(self.ledger.kept[len(self.events.items) :])
+        self.violations.extend(self.ledger.violations[len(self.violations.items) :])
+        return held
+
+    async def turn(self, fault: Fault) -> None:
+        """Wait until it is time to answer a batch: where the fault says so, after the next one's answer."""
+        if fault.reorder:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(REORDER_S):
+                    await self._answered.wait()
+        self._answered.set()
+        self._answered = asyncio.Event()
