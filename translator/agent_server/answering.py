@@ -24,15 +24,15 @@ async def json_errors(request: web.Request, handler: Any) -> web.StreamResponse:
     try:
         response: web.StreamResponse = await handler(request)
     except MalformedError as error:
-        return error_answer(400, error.code, error.message)
+        return refusal(400, error.code, error.message)
     except web.HTTPException as error:
         code = ERROR_CODES.get(error.status, "http-error")
         headers = {name: value for name, value in error.headers.items() if name == "Allow"}
-        return error_answer(error.status, code, f"{request.method} {request.path}: {error.reason}", headers)
+        return refusal(error.status, code, f"{request.method} {request.path}: {error.reason}", headers)
     return response
 
 
-def error_answer(
+def refusal(
     status: int, code: str, message: str, headers: Mapping[str, str] | None = None
 ) -> web.Response:
     """An answer that is an error as a whole."""

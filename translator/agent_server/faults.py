@@ -18,8 +18,8 @@ class Fault:
 
     Attributes:
         count: how many of them.
-        status: answered instead of taking the events; 0: they are taken. Over a link they are refused, for now
-            or for good as the status is to be understood.
+        status: answered instead of taking the events; 0: they are taken. Over a link they are refused, for
+            now or for good as the status is to be understood.
         retry_after: the Retry-After header of that answer.
         delay: seconds to wait before anything else.
         drop: cut the connection before the events are kept, or after (the answer is lost).

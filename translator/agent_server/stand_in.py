@@ -13,7 +13,7 @@ from typing import Any, Final, Self
 
 from aiohttp import web
 
-from translator.agent_server.answering import cut, error_answer, json_errors, no_server_header, read_json
+from translator.agent_server.answering import cut, refusal, json_errors, no_server_header, read_json
 from translator.agent_server.collection import Collection
 from translator.agent_server.faults import Fault, Faults, parse_faults
 from translator.agent_server.handover import Handover
@@ -190,7 +190,7 @@ class StandIn:
     async def _guard(self, request: web.Request, handler: Any) -> web.StreamResponse:
         shown = request.headers.get("Authorization", "").removeprefix("Bearer ").encode()
         if self._token and not secrets.compare_digest(shown, self._token):
-            return error_answer(
+            return refusal(
                 401, "unauthorized", "a bearer token is needed", {"WWW-Authenticate": "Bearer"}
             )
         response: web.StreamResponse = await handler(request)
@@ -201,12 +201,7 @@ class StandIn:
         entries = parse_batch(data)
         assert isinstance(data, list)
         pairs = zip(data, entries, strict=True)
-        by_agent: dict[str, list[Item]] = {}
-        for raw, entry in pairs:
-            if isinstance(entry, TaskItem):
-                by_agent.setdefault(entry.agent_id, []).append((entry.task_id, raw))
-        for agent_id, items in by_agent.items():
-            self._route(agent_id, items)
+        self._route([(entry.agent_id, (entry.task_id, raw)) for raw, entry in pairs if isinstance(entry, TaskItem)])
         answers = [
             entry.answer() if isinstance(entry, Refusal) else Answer(entry.task_id, "accepted")
             for entry in entries
@@ -221,7 +216,7 @@ class StandIn:
             return cut(request)
         if fault.status:
             headers = {"Retry-After": fault.retry_after} if fault.retry_after else {}
-            return error_answer(fault.status, "fault", "answered so on command", headers)
+            return refusal(fault.status, "fault", "answered so on command", headers)
         held = self._collection.take(parse_events(body), fault)
         await self._collection.turn(fault)
         if fault.drop == "after":
@@ -236,18 +231,24 @@ class StandIn:
         try:
             return web.json_response(await self._hub.call(entry.agent_id, CALL_TASK, item, CALL_S))
         except TemporaryError as error:
-            return error_answer(503, "unavailable", error.message)
+            return refusal(503, "unavailable", error.message)
         except PermanentError as error:
-            return error_answer(502, "call-failed", error.message)
+            return refusal(502, "call-failed", error.message)
 
-    def _route(self, agent_id: str, items: list[Item]) -> None:
-        """Over the link of the agent that is meant; else to the agent at an address; else it waits for either."""
-        if self._hub.knows(agent_id):
+    def _route(self, tasks: Sequence[tuple[str, Item]]) -> None:
+        """Each over the link of its agent; else to the agent at an address; else it waits for either."""
+        linked: dict[str, list[Item]] = {}
+        posted: list[Item] = []
+        for agent_id, item in tasks:
+            if self._hub.knows(agent_id):
+                linked.setdefault(agent_id, []).append(item)
+            elif self.agent:
+                posted.append(item)
+            else:
+                self._waiting.setdefault(agent_id, []).append(item)
+        for agent_id, items in linked.items():
             self._hub.hand_over(agent_id, items)
-        elif self.agent:
-            self._handover.add(items)
-        else:
-            self._waiting.setdefault(agent_id, []).extend(items)
+        self._handover.add(posted)
 
     def _flush(self, client_id: str) -> None:
         if items := self._waiting.pop(client_id, None):
@@ -261,7 +262,7 @@ class StandIn:
         log_id = request.query.get("task_id", "")
         log = self.ledger.log(log_id)
         if log is None:
-            return error_answer(
+            return refusal(
                 404, "not-found", f"no log is held of {log_id!r}; task_id is taskId---agentId"
             )
         return web.json_response(log)

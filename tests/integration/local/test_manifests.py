@@ -20,7 +20,7 @@ esac
 
 
 def with_context(template: dict[str, Any], *before: str) -> dict[str, Any]:
-    """A step with the context as B's translation gives it: input, output, env."""
+    """A step with the context as the translation gives it: input, output, env."""
     chain = " ?? ".join([f"tasks['{step}'].outputs?.parameters?.context" for step in before] + ["''"])
     if before:
         value = "{{=" + chain + "}}"
