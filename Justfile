@@ -16,7 +16,7 @@ demo *args:
 
 # all tests but e2e, with coverage
 test *args:
-    pytest --cov --cov-report=term {{ args }}
+    pytest --numprocesses=auto --dist=worksteal --cov --cov-report=term {{ args }}
 
 # ruff, import rules
 lint:
