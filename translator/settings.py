@@ -40,8 +40,8 @@ class Redis(BaseModel):
     model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
 
     addr: str = Field(min_length=1, description="host:port")
-    password: str = Field(default="", repr=False)
-    db: int = Field(default=0, ge=0)
+    password: str = Field(default="", repr=False, description="empty: none")
+    db: int = Field(default=0, ge=0, description="the database's number")
 
     @field_validator("addr")
     @classmethod
@@ -54,13 +54,26 @@ class Workflows(BaseModel):
 
     model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
 
-    layout: Literal["auto", "dag", "pod"] = "auto"
-    codo: Literal["auto", "always", "never"] = "auto"
-    start_grace_seconds: int = Field(default=300, ge=0)
-    storage_class: str = ""
-    shared_volume_size: str = "1Gi"
-    executor_service_account: str = "executor"
-    service_account: str = ""
+    layout: Literal["auto", "dag", "pod"] = Field(
+        default="auto",
+        description="dag: one pod a step; pod: one for the task; auto: dag, unless steps share an emptyDir",
+    )
+    codo: Literal["auto", "always", "never"] = Field(
+        default="auto", description="when steps get the codo command; auto: when one mentions it"
+    )
+    start_grace_seconds: int = Field(
+        default=300, ge=0, description="what a step may take to start: scheduling, image pull, init"
+    )
+    storage_class: str = Field(
+        default="", description="for volumes that several step pods share; empty: none is configured"
+    )
+    shared_volume_size: str = Field(default="1Gi", description="what such a volume asks for")
+    executor_service_account: str = Field(
+        default="executor", description="Argo's executor runs as it where a task's pods mount no token"
+    )
+    service_account: str = Field(
+        default="", description="the Workflows' service account; empty: the namespace's default"
+    )
     template: Path | None = Field(
         default=None, description="what every Workflow starts from; absent: the built-in one"
     )
@@ -99,7 +112,9 @@ class Settings(BaseSettings):
     row_limit: int = Field(
         1000, ge=1, description="log lines in one event and in one request to agent-server"
     )
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="the least severe messages that are logged: debug, info, warning or error"
+    )
     redis: Redis | None = Field(default=None, description="absent: an embedded Valkey")
     workflow: Workflows = Workflows()
 
@@ -126,8 +141,12 @@ class Settings(BaseSettings):
     keep_finished_seconds: int = Field(
         default=86400, ge=0, description="how long a finished task is remembered"
     )
-    parallel_submissions: int = Field(default=8, ge=1)
-    parallel_deliveries: int = Field(default=16, ge=1)
+    parallel_submissions: int = Field(
+        default=8, ge=1, description="submissions to the engine at the same time"
+    )
+    parallel_deliveries: int = Field(
+        default=16, ge=1, description="requests to agent-server at the same time"
+    )
     sweep_seconds: float = Field(default=10.0, gt=0, description="pause between two looks at all open tasks")
     flush_seconds: float = Field(
         default=5.0, ge=0, description="time for the last deliveries when the service stops"
@@ -141,8 +160,10 @@ class Settings(BaseSettings):
     @field_validator("server_address")
     @classmethod
     def _is_url(cls, value: str) -> str:
-        if value and not value.startswith(("http://", "https://")):
-            raise ValueError("must be http://HOST:PORT or https://HOST")
+        if value and not value.lower().startswith(("http://", "https://", "ws://", "wss://")):
+            raise ValueError(
+                "must be http://HOST:PORT or https://HOST, or ws:// or wss:// with ?clientId=NAME"
+            )
         return value
 
     @field_validator("listen")
@@ -199,7 +220,7 @@ def _read(file: Path) -> Mapping[str, Any]:
 
 def _renamed(model: type[BaseModel], data: Mapping[Any, Any], where: str, path: str) -> dict[str, Any]:
     """The data under the fields' own names; groups too."""
-    names = {_key(name): name for name in model.model_fields}
+    names = {key_of(name): name for name in model.model_fields}
     unknown = [str(key) for key in data if key not in names]
     if unknown:
         raise _invalid([f"{where}: {path}{key}: unknown key{_hint(key, names)}" for key in unknown])
@@ -219,7 +240,8 @@ def _renamed(model: type[BaseModel], data: Mapping[Any, Any], where: str, path: 
 _GROUPS: dict[str, type[BaseModel]] = {"redis": Redis, "workflow": Workflows, "argo": Argo}
 
 
-def _key(name: str) -> str:
+def key_of(name: str) -> str:
+    """A field's key in the file."""
     first, *rest = name.split("_")
     return _SEED_KEYS.get(name) or first + "".join(word.capitalize() for word in rest)
 
@@ -231,7 +253,7 @@ def _hint(key: str, known: Mapping[str, str]) -> str:
 
 
 def _place(loc: tuple[int | str, ...]) -> str:
-    keys = ".".join(_key(str(part)) for part in loc)
+    keys = ".".join(key_of(str(part)) for part in loc)
     return f"{keys} (or TRANSLATOR_{'__'.join(str(part) for part in loc).upper()})"
 
 
