@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from translator.settings import InvalidSettingsError, Settings, _key, load_settings
+from translator.settings import InvalidSettingsError, Settings, key_of, load_settings
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_secrets_are_not_shown(file):
 
 
 def test_every_setting_has_a_key_of_its_own():
-    keys = [_key(name) for name in Settings.model_fields]
+    keys = [key_of(name) for name in Settings.model_fields]
     assert len(set(keys)) == len(keys)
     assert {"SERVER-ADDRESS", "BIZ-ID", "ROW-LIMIT", "LOG-LEVEL", "redisConfig", "keepFinishedSeconds"} < set(
         keys
