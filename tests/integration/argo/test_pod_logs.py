@@ -38,10 +38,11 @@ class Read:
     """One container's log, as it is read."""
 
     def __init__(
-        self, api: ApiServer, pace: Pace, cursor: dict[str, Any] | None = None, name: str = "p"
+        self, api: ApiServer, pace: Pace, cursor: Any = None, name: str = "p", image: str = ""
     ) -> None:
         self.seen: list[LogObservation] = []
-        pod = {"metadata": {**POD["metadata"], "name": name}}
+        spec = {"initContainers": [{"name": "init", "image": image}]}
+        pod = {"metadata": {**POD["metadata"], "name": name}, "spec": spec}
         self.container = Container(Key("default", "w"), pod, "main", "build")
         self.container.see(RUNS)
         self._api, self._pace, self._cursor = api, pace, cursor or {}
@@ -152,6 +153,31 @@ async def test_lines_that_are_known_to_be_missing_are_told(fake: FakeApi, api: A
     assert read.lines == [*numbers(1, 10), *numbers(30, 36)]
     assert read.gaps == ["the log was rotated while nobody read it"]
     assert [type(seen) for seen in read.seen].index(LogGap) == 1
+
+
+START = (
+    b"2026-01-01T00:00:00.000000001Z "
+    b'time=2026-01-01T00:00:00.000Z level=INFO msg="waiting for signals" argo=true\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("image", "first", "gaps"),
+    [
+        ("quay.io/argoproj/argoexec:v4.1.2", b"", ["the log was rotated before anybody could read it"]),
+        ("quay.io/argoproj/argoexec:v4.1.2", START, []),
+        ("quay.io/argoproj/argoexec:v3.6.19", b"", []),
+        ("registry:5000/argoexec@sha256:0123", b"", []),
+    ],
+)
+async def test_a_log_without_its_beginning_is_told(
+    fake: FakeApi, api: ApiServer, pace: Pace, image: str, first: bytes, gaps: list[str]
+) -> None:
+    read = Read(api, pace, image=image)
+    fake.logs["p", "main"].extend([then_ends(read, first + log(1, 3)), sends(first + log(1, 3))])
+    await read.run()
+    assert read.lines == numbers(1, 3)
+    assert read.gaps == gaps
 
 
 async def test_a_last_line_without_its_end_comes_with_the_last_read(

@@ -94,6 +94,16 @@ async def test_what_a_dead_try_of_other_content_left_is_replaced(fake: FakeApi, 
     assert owners(fake) == OWNED
 
 
+async def test_what_a_try_with_other_settings_made_is_adopted_whole(fake: FakeApi, api: ApiServer) -> None:
+    await submit(api, rendered(script="as an earlier version rendered it"))
+    del fake.objects["configmaps"]["default", "w-files"]["metadata"]["ownerReferences"]
+    assert await submit(api, rendered()) == REF
+    assert fake.objects["configmaps"]["default", "w-files"]["data"] == {
+        "script": "as an earlier version rendered it"
+    }
+    assert owners(fake) == OWNED
+
+
 async def test_another_workflow_of_that_name_is_a_conflict(fake: FakeApi, api: ApiServer) -> None:
     await submit(api, rendered(files=False))
     with pytest.raises(PermanentError, match="exists already, with other content") as refused:

@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -20,6 +17,7 @@ import aiohttp
 import structlog
 
 from translator.engine.argo.answers import Call, RefusedError, UnavailableError, fault
+from translator.engine.argo.configuration import load, usual_kubeconfig, with_keepalive
 from translator.errors import PermanentError
 
 MERGE_PATCH = "application/merge-patch+json"
@@ -31,8 +29,8 @@ STREAM_BUFFER = 128 * 1024
 _CONNECTIONS = 1000
 """Open at once to the API server: one for each followed log, two watches, and the requests between."""
 
-CLUSTER_UNREACHABLE = "ClusterUnreachable"
-"""Reason of an error about how a cluster is reached: the operator's, never a task's."""
+_IN_FLIGHT = 32
+"""Ordinary requests at once: who begins to follow thousands of Workflows must not flood the server."""
 
 _log = structlog.get_logger(__name__)
 
@@ -61,6 +59,7 @@ class ApiServer:
         self._context = context
         self._patience = aiohttp.ClientTimeout(total=request_timeout)
         self._transport: Any = None
+        self._in_flight = asyncio.Semaphore(_IN_FLIGHT)
         self._renewing = asyncio.Lock()
         self._renewed_at = -60.0
 
@@ -75,13 +74,13 @@ class ApiServer:
         from kubernetes.aio.client import Configuration, rest  # noqa: PLC0415 (costs a second of CPU)
 
         if self._configuration is None:
-            self._kubeconfig = self._kubeconfig or _usual_kubeconfig()
+            self._kubeconfig = self._kubeconfig or usual_kubeconfig()
             configuration = Configuration()
-            await _load(configuration, self._kubeconfig, self._context)
+            await load(configuration, self._kubeconfig, self._context)
             self._configuration = configuration
         self._configuration.connection_pool_maxsize = _CONNECTIONS
         self._configuration.client_session_kwargs = {"read_bufsize": STREAM_BUFFER}
-        self._transport = _with_keepalive(rest.RESTClientObject)(self._configuration)
+        self._transport = with_keepalive(rest.RESTClientObject)(self._configuration)
 
     async def close(self) -> None:
         """Close every connection."""
@@ -136,7 +135,7 @@ class ApiServer:
         try:
             yield Stream(call, response)
         finally:
-            response.close()
+            _drop(response)
 
     async def _json(
         self,
@@ -146,12 +145,16 @@ class ApiServer:
         query: Mapping[str, Any] | None,
         body: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        response = await self._answer(call, method, path, query, body, self._patience)
+        async with self._in_flight:
+            response = await self._answer(call, method, path, query, body, self._patience)
+            try:
+                raw = await response.read()
+            except (aiohttp.ClientError, TimeoutError) as error:
+                raise UnavailableError(f"cannot {call}: the answer broke off: {_words(error)}") from error
         try:
-            raw = await response.read()
             got = json.loads(raw)
-        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            raise UnavailableError(f"cannot {call}: the answer is broken: {_words(error)}") from error
+        except ValueError as error:
+            raise UnavailableError(f"cannot {call}: the answer is no JSON: {_words(error)}") from error
         if not isinstance(got, dict):
             raise UnavailableError(f"cannot {call}: the answer is no object")
         return got
@@ -209,40 +212,12 @@ class ApiServer:
             if now - self._renewed_at < 10:
                 return True
             try:
-                await _load(self._configuration, self._kubeconfig, self._context)
+                await load(self._configuration, self._kubeconfig, self._context)
             except PermanentError as error:
                 _log.warning("credentials cannot be renewed", error=error.message)
                 return False
             self._renewed_at = now
             return True
-
-
-def _usual_kubeconfig() -> str | None:
-    named = os.environ.get("KUBECONFIG")
-    usual = Path.home() / ".kube" / "config"
-    return named or (str(usual) if usual.exists() else None)
-
-
-async def _load(configuration: Any, kubeconfig: str | None, context: str | None) -> None:
-    from kubernetes.aio import config as untyped  # noqa: PLC0415 (costs a second of CPU)
-
-    config: Any = untyped
-
-    try:
-        if kubeconfig is None:
-            config.load_incluster_config(client_configuration=configuration)
-        else:
-            await config.load_kube_config(
-                config_file=kubeconfig, context=context, client_configuration=configuration
-            )
-    except Exception as error:
-        here = "neither $KUBECONFIG nor ~/.kube/config is there, and this is no pod with a service account"
-        where = here if kubeconfig is None else f"the kubeconfig {kubeconfig} does not work"
-        raise PermanentError(
-            f"no cluster is known: {where}: {_words(error)}",
-            reason=CLUSTER_UNREACHABLE,
-            remedy="name a kubeconfig that works (kubectl --kubeconfig FILE get workflows), or run in a pod",
-        ) from error
 
 
 class Stream:
@@ -261,7 +236,7 @@ class Stream:
     def stop(self) -> None:
         """End it from this side: whoever waits for a chunk gets none."""
         self.stopped = True
-        self._response.close()
+        _drop(self._response)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """The chunks.
@@ -277,24 +252,11 @@ class Stream:
                 raise UnavailableError(f"cannot {self._call}: the stream broke: {_words(error)}") from error
 
 
-def _with_keepalive(transport: Any) -> Any:
-    """The transport, with TCP keep-alives: a watch whose peer vanished ends in a minute, not never."""
-
-    class Transport(transport):  # type: ignore[misc]  # kubernetes publishes no types
-        def _create_connector(self) -> aiohttp.TCPConnector:
-            return aiohttp.TCPConnector(limit=self.maxsize, ssl=self.ssl_context, socket_factory=_socket)
-
-    return Transport
-
-
-def _socket(address: Any) -> socket.socket:
-    family, kind, protocol, _, _ = address
-    made = socket.socket(family, kind, protocol)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    if hasattr(socket, "TCP_KEEPIDLE"):
-        for option, value in ((socket.TCP_KEEPIDLE, 20), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 4)):
-            made.setsockopt(socket.IPPROTO_TCP, option, value)
-    return made
+def _drop(response: aiohttp.ClientResponse) -> None:
+    """Close the connection at once if more was to come on it: a polite TLS shutdown would wait for that."""
+    if response.connection is not None and response.connection.transport is not None:
+        response.connection.transport.abort()
+    response.close()
 
 
 def _words(error: BaseException) -> str:

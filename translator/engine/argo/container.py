@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from translator.engine.argo.objects import Key, has_terminated, uid
+
+_VERSION = re.compile(r":v?(\d+)\.")
 
 
 class Container:
@@ -25,6 +28,8 @@ class Container:
         self.pod_uid = uid(pod)
         self.name = name
         self.step = step
+        self.tells_start = _executor_version(pod) >= 4
+        """Whether the log begins with a line of Argo's executor: without it the beginning is lost."""
         self.id = ""
         self.exit_code: int | None = None
         self.terminated = False
@@ -42,3 +47,12 @@ class Container:
     def lose(self) -> None:
         """The pod is gone."""
         self.over.set()
+
+
+def _executor_version(pod: Mapping[str, Any]) -> int:
+    """The major version of Argo's executor, by its image's tag; 0: the tag does not tell."""
+    images = [
+        c.get("image", "") for c in pod.get("spec", {}).get("initContainers") or () if c["name"] == "init"
+    ]
+    found = _VERSION.search(images[0]) if images else None
+    return int(found[1]) if found else 0

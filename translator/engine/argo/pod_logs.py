@@ -191,9 +191,10 @@ class PodLog:
             return
         step = self._container.step
         self._failures = 0
-        if stretch.lost:
+        headless = not self._cursor.last and self._container.tells_start and not stretch.began
+        if stretch.lost or headless:
             stretch.lost = False
-            why = "the log was rotated while nobody read it"
+            why = f"the log was rotated {'before anybody could' if headless else 'while nobody'} read it"
             await self._put(LogGap(step, why, None, self._cursor.as_json()))
         self._cursor = self._cursor.after(fresh)
         found = tuple(text(line.text) for line in fresh)

@@ -32,9 +32,14 @@ class Stretch:
         self._before = before
         self._lines = UserLines()
         self._join = Join(cursor)
-        self._began = False
+        self._came = False
         self._last = b""
         self._open = b""
+
+    @property
+    def began(self) -> bool:
+        """Whether the first line of Argo's executor was in it (Argo before 4.0 writes none)."""
+        return self._lines.began
 
     @property
     def newest(self) -> str:
@@ -48,7 +53,7 @@ class Stretch:
 
     def feed(self, chunk: bytes) -> list[LogLine]:
         """Take the next bytes; return the user's lines in them that are new."""
-        self._began = True
+        self._came = True
         done, end, rest = chunk.rpartition(b"\n")
         if end:
             _, inside, last = done.rpartition(b"\n")
@@ -66,7 +71,7 @@ class Stretch:
         Args:
             exit_code: of the container, where it is known.
         """
-        if not self._began and self._before is not None:
+        if not self._came and self._before is not None:
             return self._before.finish(exit_code)
         return self._joined([*self._join.feed(self._lines.end(exit_code)), *self._join.end()])
 

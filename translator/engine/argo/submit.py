@@ -29,7 +29,7 @@ async def submit(api: ApiServer, rendered: Rendered) -> WorkflowRef:
         TemporaryError: the same call may succeed later.
         PermanentError: the cluster will not have it, or has another object of that name.
     """
-    files = None if rendered.files is None else await _ensure_files(api, rendered.files)
+    files = None if rendered.files is None else await _ensure_files(api, rendered, rendered.files)
     try:
         workflow = await _ensure_workflow(api, rendered)
     except PermanentError:
@@ -67,8 +67,11 @@ async def _ensure_workflow(api: ApiServer, rendered: Rendered) -> dict[str, Any]
     return existing
 
 
-async def _ensure_files(api: ApiServer, files: Mapping[str, Any]) -> dict[str, Any]:
-    """The ConfigMap with this very content. One without an owner is what a dead try left: replaced."""
+async def _ensure_files(api: ApiServer, rendered: Rendered, files: Mapping[str, Any]) -> dict[str, Any]:
+    """The ConfigMap with this very content, or that of the Workflow which an earlier try created.
+
+    An earlier try may have had other settings. One without a Workflow is what a dead try left: replaced.
+    """
     metadata = files["metadata"]
     namespace, name = metadata["namespace"], metadata["name"]
     path = f"{collection(CORE, 'configmaps', namespace)}/{name}"
@@ -86,6 +89,10 @@ async def _ensure_files(api: ApiServer, files: Mapping[str, Any]) -> dict[str, A
     if existing is None:
         raise TemporaryError(refused.message) from refused
     if _content(existing) == _content(files):
+        return existing
+    call = Call("get", "workflows", rendered.namespace, rendered.name)
+    workflow = await _get(api, call, workflow_path(rendered.namespace, rendered.name))
+    if workflow is not None and _spec_hash(workflow) == _spec_hash(rendered.workflow):
         return existing
     if _owners(existing):
         raise PermanentError(
