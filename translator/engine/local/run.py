@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -94,7 +93,8 @@ class Run:
     async def wait(self) -> None:
         """Wait until nothing of it runs."""
         if self._task is not None:
-            await self._task
+            # Not awaited itself: who is cancelled while waiting must not cancel the run.
+            await asyncio.wait([self._task])
 
     async def discard(self) -> None:
         """Remove all that is left of it, once it has ended; who follows it is told that it is gone."""
@@ -221,8 +221,8 @@ class Run:
                 self._tell(self._board.running, container.step)
             ended = await process.ended()
             log.close()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(pump, LOG_GRACE_S)
+            for done in (await asyncio.wait([pump], timeout=LOG_GRACE_S))[0]:
+                done.result()
         finally:
             pump.cancel()
             self._processes.pop(container.step, None)
