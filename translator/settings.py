@@ -141,6 +141,24 @@ class Settings(BaseSettings):
     keep_finished_seconds: int = Field(
         default=86400, ge=0, description="how long a finished task is remembered"
     )
+    keep_log_bytes: int = Field(
+        default=16 * 1024 * 1024, ge=0, description="log kept of one task that agent-server holds already"
+    )
+    spill_log_bytes: int = Field(
+        default=64 * 1024 * 1024,
+        ge=4 * 1024 * 1024,
+        description="log kept of one task while agent-server is away",
+    )
+    all_log_bytes: int = Field(default=1024 * 1024 * 1024, ge=0, description="log kept of all tasks together")
+    max_body_bytes: int = Field(
+        default=64 * 1024 * 1024, ge=1024, description="what a request to the API may have"
+    )
+    call_seconds: float = Field(
+        default=60.0, ge=0, description="how long codo/call waits where the caller does not say it"
+    )
+    linger_seconds: float = Field(
+        default=0.01, ge=0, le=10, description="how long an event may wait to share a request with others"
+    )
     parallel_submissions: int = Field(
         default=8, ge=1, description="submissions to the engine at the same time"
     )

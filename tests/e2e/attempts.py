@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from translator.engine.argo.answers import Call, RefusedError
 from translator.engine.argo.engine import ArgoEngine
+from translator.engine.argo.objects import workflow_path
 from translator.observe.event import Event, Kind
 from translator.observe.observation import Observation, WorkflowRef
 from translator.observe.reducer import begin, observe
@@ -113,3 +116,6 @@ class Cluster:
         for attempt in self.attempts:
             await self.engine.terminate(attempt.ref)
             await self.engine.release(attempt.ref)
+            call = Call("delete", "workflows", attempt.ref.namespace, attempt.ref.name)
+            with suppress(RefusedError):  # a test deleted it itself
+                await self.engine._api.delete(call, workflow_path(attempt.ref.namespace, attempt.ref.name))

@@ -32,9 +32,7 @@ async def json_errors(request: web.Request, handler: Any) -> web.StreamResponse:
     return response
 
 
-def refusal(
-    status: int, code: str, message: str, headers: Mapping[str, str] | None = None
-) -> web.Response:
+def refusal(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> web.Response:
     """An answer that is an error as a whole."""
     return web.json_response(error_body(code, message), status=status, headers=headers)
 

@@ -2,59 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
-import math
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, FastAPI, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
 
 from translator import __version__
-from translator.agent_server import openapi
+from translator.agent_server import api_logs, api_mirror, api_tasks, openapi
+from translator.agent_server.api_error import ApiError, handle_errors
+from translator.agent_server.body import BodyReader
+from translator.agent_server.desk import Desk
 from translator.agent_server.intake import Intake, submit_batch
-from translator.agent_server.json_text import MalformedError, parse_json
-from translator.agent_server.protocol import (
-    BATCH_PATH,
-    ERROR_CODES,
-    INFO_PATH,
-    TASK_TYPES,
-    Answer,
-    error_body,
-)
-from translator.errors import TemporaryError, TranslatorError
+from translator.agent_server.protocol import BATCH_PATH, INFO_PATH, TASK_TYPES
+from translator.errors import TranslatorError
 
 MAX_BODY: Final = 64 * 1024 * 1024
 
 _BEARER: Final = HTTPBearer(auto_error=False)
-
-
-class ApiError(Exception):
-    """A request that is refused as a whole.
-
-    Args:
-        status: the HTTP status.
-        code: stable kebab-case name.
-        message: one sentence for the caller.
-        headers: further headers of the answer.
-    """
-
-    def __init__(
-        self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.message = message
-        self.headers = dict(headers or {})
-
-    def answer(self) -> JSONResponse:
-        """The refusal as it is answered."""
-        return JSONResponse(error_body(self.code, self.message), self.status, self.headers)
 
 
 def create_app(
@@ -65,6 +32,8 @@ def create_app(
     body_timeout: float = 30.0,
     ready: Callable[[], Awaitable[None]] | None = None,
     info: Mapping[str, Any] | None = None,
+    desk: Desk | None = None,
+    call_seconds: float = 60.0,
 ) -> FastAPI:
     """Build the API.
 
@@ -75,6 +44,8 @@ def create_app(
         body_timeout: seconds within which a body must have come.
         ready: raises a `TranslatorError` while tasks cannot be taken; asked by ``/readyz``.
         info: what ``/api/v1/agent/info`` says besides name, version and task types.
+        desk: knows the tasks; None: only batches are taken.
+        call_seconds: how long ``codo/call`` waits where the caller does not say it.
     """
     app = FastAPI(
         title="translator",
@@ -83,20 +54,14 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.add_exception_handler(ApiError, _api_error)
-    app.add_exception_handler(HTTPException, _http_error)
-    app.add_exception_handler(Exception, _unexpected)
+    handle_errors(app)
+    body = BodyReader(max_body, body_timeout)
     guard = [Depends(_token_check(token))] if token else []
 
     @app.post(BATCH_PATH, dependencies=guard, responses=openapi.BATCH_ANSWERS, openapi_extra=openapi.BATCH)
     async def task_batch(request: Request) -> JSONResponse:
         """Submit tasks. Every item is answered on its own, in order; an accepted one is durable."""
-        body = await _read_json(request, max_body, body_timeout)
-        try:
-            data = parse_json(body)
-        except MalformedError as error:
-            raise ApiError(400, error.code, error.message) from error
-        answers = await _submit(intake, data)
+        answers = await submit_batch(intake, await body.json(request))
         return JSONResponse([answer.as_json() for answer in answers])
 
     @app.get(INFO_PATH, dependencies=guard)
@@ -119,48 +84,20 @@ def create_app(
                 raise ApiError(503, "not-ready", error.message) from error
         return {"status": "ok"}
 
+    if desk is not None:
+        _add_desk(app, desk)
+        # before the tasks' own: a taskId may hold slashes, so that their path takes what others leave
+        app.include_router(api_logs.router(desk), dependencies=guard)
+        app.include_router(api_tasks.router(desk), dependencies=guard)
+        app.include_router(api_mirror.router(intake, desk, body, call_seconds), dependencies=guard)
     return app
 
 
-async def _submit(intake: Intake, data: object) -> list[Answer]:
-    try:
-        return await submit_batch(intake, data)
-    except MalformedError as error:
-        raise ApiError(400, error.code, error.message) from error
-    except TemporaryError as error:
-        seconds = math.ceil(error.retry_after or 1)
-        headers = {"Retry-After": str(seconds)}
-        raise ApiError(503, "unavailable", error.message, headers) from error
-    except TranslatorError as error:
-        raise ApiError(500, "internal", error.message) from error
-
-
-async def _read_json(request: Request, limit: int, seconds: float) -> bytes:
-    """The body of a JSON request; FastAPI's own limit on bodies answers in plain text."""
-    content_type = request.headers.get("content-type", "")
-    if content_type.partition(";")[0].strip().lower() != "application/json":
-        message = f"Content-Type must be application/json, not {content_type[:64] or 'absent'}"
-        raise ApiError(415, "wrong-content-type", message)
-    declared = request.headers.get("content-length", "")
-    if declared.isdigit() and len(declared) < 20 and int(declared) > limit:
-        raise _too_large(limit)
-    body = bytearray()
-    try:
-        async with asyncio.timeout(seconds):
-            async for part in request.stream():
-                body += part
-                if len(body) > limit:
-                    raise _too_large(limit)
-    except TimeoutError as error:
-        message = f"the body did not come within {seconds:g} s"
-        raise ApiError(408, "body-timeout", message, {"Connection": "close"}) from error
-    except ClientDisconnect as error:
-        raise ApiError(400, "incomplete-body", "the connection ended before the body did") from error
-    return bytes(body)
-
-
-def _too_large(limit: int) -> ApiError:
-    return ApiError(413, "body-too-large", f"a body may have {limit} bytes", {"Connection": "close"})
+def _add_desk(app: FastAPI, desk: Desk) -> None:
+    @app.get("/metrics", response_class=Response)
+    async def metrics() -> Response:
+        """The figures, in Prometheus' text format."""
+        return Response(await desk.metrics(), media_type="text/plain; version=0.0.4")
 
 
 def _token_check(token: str) -> Callable[..., None]:
@@ -173,21 +110,3 @@ def _token_check(token: str) -> Callable[..., None]:
             raise ApiError(401, "unauthorized", message, {"WWW-Authenticate": "Bearer"})
 
     return check
-
-
-async def _api_error(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, ApiError)
-    return error.answer()
-
-
-async def _http_error(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, HTTPException)
-    message = f"{request.method} {request.url.path}: {error.detail}"
-    return ApiError(
-        error.status_code, ERROR_CODES.get(error.status_code, "http-error"), message, error.headers
-    ).answer()
-
-
-async def _unexpected(_: Request, __: Exception) -> JSONResponse:
-    # the server logs it; the caller can do nothing about it
-    return ApiError(500, "internal", "the translator failed; its log says how").answer()

@@ -48,6 +48,7 @@ _ANSWER: Final[dict[str, Any]] = {
         "phase": {"type": "string"},
         "message": {"type": "string"},
         "problems": {"type": "array", "items": _PROBLEM},
+        "tasks": {"type": "array", "items": {"type": "object"}},
     },
 }
 
@@ -83,6 +84,51 @@ BATCH_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     413: _json("The body is too large", _ERROR),
     415: _json("The Content-Type is not application/json", _ERROR),
     503: _json("Nothing can be stored now; try again after Retry-After", _ERROR),
+}
+
+_UNAVAILABLE: Final = _json("It cannot be said now; try again after Retry-After", _ERROR)
+
+READING_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
+    401: _json("The bearer token is missing or wrong", _ERROR),
+    404: _json("There is no such task", _ERROR),
+    422: _json("A parameter is wrong", _ERROR),
+    503: _UNAVAILABLE,
+}
+
+CALL: Final[dict[str, Any]] = {
+    "requestBody": {"required": True, "content": {"application/json": {"schema": _TASK}}}
+}
+
+CALL_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
+    **{status: answer for status, answer in BATCH_ANSWERS.items() if status != 200},
+    200: _json("What became of the task; once it has ended, all about it", _ANSWER),
+    422: _json("A parameter is wrong", _ERROR),
+    504: _json("The task has not ended in time; it goes on", _ERROR),
+}
+
+NATIVE: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["action", "taskId"],
+                    "properties": {
+                        "action": {"enum": ["submit", "terminate", "retry"]},
+                        "taskId": _TASK["properties"]["taskId"],
+                        "agentId": _TASK["properties"]["agentId"],
+                        "args": _TASK["properties"]["args"],
+                    },
+                }
+            }
+        },
+    }
+}
+
+NATIVE_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
+    **BATCH_ANSWERS,
+    200: _json("What became of it", _ANSWER),
 }
 
 READY_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {503: _json("Tasks cannot be taken now", _ERROR)}

@@ -13,7 +13,7 @@ from typing import Any, Final, Self
 
 from aiohttp import web
 
-from translator.agent_server.answering import cut, refusal, json_errors, no_server_header, read_json
+from translator.agent_server.answering import cut, json_errors, no_server_header, read_json, refusal
 from translator.agent_server.collection import Collection
 from translator.agent_server.faults import Fault, Faults, parse_faults
 from translator.agent_server.handover import Handover
@@ -190,9 +190,7 @@ class StandIn:
     async def _guard(self, request: web.Request, handler: Any) -> web.StreamResponse:
         shown = request.headers.get("Authorization", "").removeprefix("Bearer ").encode()
         if self._token and not secrets.compare_digest(shown, self._token):
-            return refusal(
-                401, "unauthorized", "a bearer token is needed", {"WWW-Authenticate": "Bearer"}
-            )
+            return refusal(401, "unauthorized", "a bearer token is needed", {"WWW-Authenticate": "Bearer"})
         response: web.StreamResponse = await handler(request)
         return response
 
@@ -201,7 +199,9 @@ class StandIn:
         entries = parse_batch(data)
         assert isinstance(data, list)
         pairs = zip(data, entries, strict=True)
-        self._route([(entry.agent_id, (entry.task_id, raw)) for raw, entry in pairs if isinstance(entry, TaskItem)])
+        self._route(
+            [(entry.agent_id, (entry.task_id, raw)) for raw, entry in pairs if isinstance(entry, TaskItem)]
+        )
         answers = [
             entry.answer() if isinstance(entry, Refusal) else Answer(entry.task_id, "accepted")
             for entry in entries
@@ -262,9 +262,7 @@ class StandIn:
         log_id = request.query.get("task_id", "")
         log = self.ledger.log(log_id)
         if log is None:
-            return refusal(
-                404, "not-found", f"no log is held of {log_id!r}; task_id is taskId---agentId"
-            )
+            return refusal(404, "not-found", f"no log is held of {log_id!r}; task_id is taskId---agentId")
         return web.json_response(log)
 
     async def _show_violations(self, _: web.Request) -> web.Response:

@@ -5,11 +5,18 @@ from __future__ import annotations
 import typer
 
 from translator import __version__
+from translator.cli.cancel import cancel
 from translator.cli.demo import demo
+from translator.cli.get import get
+from translator.cli.list import list_tasks
+from translator.cli.logs import logs
 from translator.cli.render import render
+from translator.cli.replay import replay
+from translator.cli.retry import retry
 from translator.cli.run import run
 from translator.cli.serve import serve
 from translator.cli.stand_in import stand_in
+from translator.cli.submit import submit
 from translator.cli.validate import validate
 
 app = typer.Typer(
@@ -40,6 +47,13 @@ app.command("run")(run)
 app.command("serve")(serve)
 app.command("stand-in")(stand_in)
 app.command("demo")(demo)
+app.command("submit")(submit)
+app.command("list")(list_tasks)
+app.command("get")(get)
+app.command("logs")(logs)
+app.command("cancel")(cancel)
+app.command("retry")(retry)
+app.command("replay")(replay)
 
 
 def main() -> None:

@@ -17,7 +17,9 @@ def stand_in(
     listen: str = typer.Option(
         "127.0.0.1:8081", metavar="HOST:PORT", help="Where to serve; port 0 chooses one."
     ),
-    agent: str = typer.Option("", metavar="URL", help="The translator, to which tasks are handed over."),
+    agent: str = typer.Option(
+        "", metavar="URL", help="The translator, to which tasks are handed over, if it has not dialled in."
+    ),
     token: str = typer.Option(
         "",
         envvar="STAND_IN_TOKEN",
@@ -53,7 +55,8 @@ async def _serve(served: StandIn, output: Literal["text", "json"]) -> None:
     except OSError as error:
         print(f"stand-in: cannot listen: {error.strerror}", file=sys.stderr)
         raise typer.Exit(3) from error
-    print(f"stand-in: listening on {served.url}", file=sys.stderr, flush=True)
+    print(f"stand-in: listening on {served.url}", file=sys.stderr)
+    print(f"stand-in: agents dial in at {served.link}?clientId=NAME", file=sys.stderr, flush=True)
     stop = asyncio.Event()
     for each in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(each, stop.set)

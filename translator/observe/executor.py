@@ -19,6 +19,7 @@ from typing import Final, NamedTuple
 from translator.observe.lines import LONGEST, Lines
 
 _TIME: Final = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)) ")
+_STAMPED: Final = re.compile(rb"^%b(.*)$" % _TIME.pattern, re.MULTILINE)
 _MARK: Final = b" argo=true"
 _VALUE: Final = rb'(?:"(?:[^"\\]|\\.)*"|[^\s"]\S*|)'
 _EXECUTOR: Final = re.compile(
@@ -77,10 +78,23 @@ class UserLines:
 
     def feed(self, data: bytes) -> list[LogLine]:
         """Take the next bytes; return the lines that are now known to be the user's."""
+        lines = self._lines.feed(data)
+        if (plain := self._plain(lines)) is not None:
+            return plain
         out: list[LogLine] = []
-        for raw in self._lines.feed(data):
+        for raw in lines:
             self._take(raw, out)
         return out
+
+    def _plain(self, lines: list[bytes]) -> list[LogLine] | None:
+        """The lines, if it is clear that each is the user's, as of a process that writes a lot; else None."""
+        if not self._wrote or self._piece or self._doubtful or self._tail is not None or not lines:
+            return None
+        data = b"\n".join(lines)
+        if _MARK in data or len(found := _STAMPED.findall(data)) != len(lines):
+            return None
+        self._last = LogLine(found[-1][0].decode("ascii"), lines[-1])
+        return [LogLine(time.decode("ascii"), line) for time, line in found]
 
     def end(self, exit_code: int | None = None) -> list[LogLine]:
         """The container has ended and its log was read to the end: return what had to wait for that.

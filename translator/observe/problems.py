@@ -44,6 +44,14 @@ _REFUSED: Final = (
     ),
     (re.compile(r"longer than maximum allowed size|request is too large"), reasons.WORKFLOW_TOO_LARGE),
     (re.compile(r"invalid spec|failed to resolve|is invalid:"), reasons.INVALID_WORKFLOW),
+    (
+        # admission plugins call it forbidden too; Argo looks its executor's account up itself
+        re.compile(
+            r"serviceaccounts \S+ not found|error looking up service account"
+            r"|no PriorityClass with name|RuntimeClass \S+ not found"
+        ),
+        reasons.OBJECT_MISSING,
+    ),
     (re.compile(r"is forbidden:"), reasons.FORBIDDEN),
 )
 

@@ -43,6 +43,7 @@ NAMESPACE_NOT_FOUND: Final = "NamespaceNotFound"
 FORBIDDEN: Final = "Forbidden"
 CONFLICT: Final = "Conflict"
 NOT_FOUND: Final = "NotFound"
+OBJECT_MISSING: Final = "ObjectMissing"
 ARGO_NOT_INSTALLED: Final = "ArgoNotInstalled"
 
 REMEDIES: Final[dict[str, str]] = {
@@ -73,6 +74,7 @@ REMEDIES: Final[dict[str, str]] = {
     FORBIDDEN: "give the translator's service account the permission that the message names",
     CONFLICT: "use another task id, or delete the object of the same name",
     NOT_FOUND: "submit the task again: what the message names was deleted, or never existed",
+    OBJECT_MISSING: "create what the message names (ServiceAccount, PriorityClass, …), or name one that exists",
     ARGO_NOT_INSTALLED: "install Argo Workflows in the cluster",
 }
 """What the reader can do about each reason, in one line."""

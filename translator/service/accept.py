@@ -12,10 +12,12 @@ import structlog
 from translator.agent_server.protocol import Answer, TaskItem
 from translator.observe.reducer import begin
 from translator.service import clock
+from translator.service.desk import fault, revoke
+from translator.service.metrics import Metrics
 from translator.store.record import NewTask, dump
 from translator.store.store import Store
 from translator.task.parse import Parsed
-from translator.task.problem import Problem, Severity
+from translator.task.problem import Problem
 from translator.task.submission import parse_submission
 from translator.workflow.options import Options
 from translator.workflow.refusal import Untranslatable
@@ -35,6 +37,7 @@ class Acceptance:
         template: what every Workflow starts from.
         on_accepted: called with the taskId of a new task.
         on_revoked: called with the taskId of a task that is to be cancelled.
+        metrics: told every answer.
     """
 
     def __init__(
@@ -45,7 +48,9 @@ class Acceptance:
         *,
         on_accepted: Callable[[str], None],
         on_revoked: Callable[[str], None],
+        metrics: Metrics,
     ) -> None:
+        self._metrics = metrics
         self._store = store
         self._options = options
         self._template = template
@@ -53,7 +58,7 @@ class Acceptance:
         self._on_revoked = on_revoked
 
     async def submit(self, items: Sequence[TaskItem]) -> list[Answer]:
-        """Answer each item; its tasks first, then its revocations.
+        """Answer each item; its tasks first, then what is asked of tasks.
 
         Raises:
             TemporaryError: Redis cannot keep them now. Sending the same batch again is right: what was kept
@@ -69,20 +74,21 @@ class Acceptance:
                 else:
                     new[index] = checked
                 await asyncio.sleep(0)  # a check takes milliseconds, and everything else waits for it
-            elif item.task_type != "RevokeTask":
-                problem = _problem("taskType", f"{item.task_type} is not served here", "unknown-task-type")
-                answers[index] = Answer(item.task_id, "rejected", (problem,))
         kept = await self._keep(new)
         try:
             for index, item in enumerate(items):
                 if item.task_type == "RevokeTask":
                     answers[index] = await self._revoke(item)
+                elif item.task_type == "GetRunningTask":
+                    answers[index] = await self._running(item)
         finally:
             # Not before: a task that is revoked in its own batch never begins.
             for answer in kept.values():
                 if answer.outcome == "accepted":
                     self._on_accepted(answer.task_id)
         answers |= kept
+        for answer in answers.values():
+            self._metrics.answered(answer.outcome)
         return [answers[index] for index in range(len(items))]
 
     def _check(self, item: TaskItem) -> Answer | tuple[NewTask, tuple[Problem, ...]]:
@@ -109,7 +115,7 @@ class Acceptance:
         answers = {}
         for (index, (task, problems)), (outcome, phase) in zip(new.items(), outcomes, strict=True):
             if outcome == "conflict":
-                problem = _problem("taskId", _CONFLICT, "task-id-conflict")
+                problem = fault("taskId", _CONFLICT, "task-id-conflict")
                 answers[index] = Answer(task.task_id, outcome, (problem,), phase)
                 continue
             answers[index] = Answer(task.task_id, outcome, problems, phase)
@@ -120,25 +126,21 @@ class Acceptance:
     async def _revoke(self, item: TaskItem) -> Answer:
         target = item.args.get("taskId") if isinstance(item.args, Mapping) else None
         if not isinstance(target, str) or not target:
-            problem = _problem("args.taskId", "the task to revoke is missing", "missing-key")
+            problem = fault("args.taskId", "the task to revoke is missing", "missing-key")
             return Answer(item.task_id, "rejected", (problem,))
-        outcome, phase = await self._store.revoke(target, f"revoked by the request {item.task_id}")
-        if outcome == "unknown":
-            problem = _problem("args.taskId", f"there is no task {target!r}", "unknown-task")
-            return Answer(item.task_id, "rejected", (problem,))
-        if outcome == "ended":
-            return Answer(item.task_id, "duplicate", (), phase, f"task {target!r} has ended already")
-        if outcome == "repeated":
-            return Answer(item.task_id, "duplicate", (), phase, f"task {target!r} is being cancelled already")
-        _log.info("revoked", taskId=target)
-        self._on_revoked(target)
-        return Answer(item.task_id, "accepted", (), phase, f"task {target!r} is being cancelled")
+        why = f"revoked by the request {item.task_id}"
+        return await revoke(self._store, item.task_id, target, self._on_revoked, why)
+
+    async def _running(self, item: TaskItem) -> Answer:
+        """The tasks of the item's agent that have not ended."""
+        tasks = tuple(
+            {"taskId": task.task_id, "agentId": task.agent_id, "attempt": task.attempt, "phase": task.phase}
+            for task in await self._store.open_tasks()
+            if not task.ended and item.agent_id in {"", task.agent_id}
+        )
+        return Answer(item.task_id, "accepted", tasks=tasks)
 
 
 def _placed(parsed: Parsed, refusal: Untranslatable) -> tuple[Problem, ...]:
     faults = [parsed.place(f.path, f.message, f.hint, f.code) for f in refusal.faults]
     return tuple(sorted([*parsed.problems, *faults], key=lambda p: (p.line, p.column)))
-
-
-def _problem(path: str, message: str, code: str) -> Problem:
-    return Problem(Severity.ERROR, path, 1, 1, message, "", code)

@@ -14,6 +14,7 @@ from translator.observe import reasons
 from translator.observe.event import Event
 from translator.observe.observation import LogEnd, Observation, Verdict, WorkflowGone, WorkflowRef
 from translator.observe.reducer import observe
+from translator.observe.state import TaskState
 from translator.service import clock
 from translator.service.engine import Engine
 from translator.service.log_batches import regroup
@@ -46,7 +47,7 @@ class Attempt:
         record: the task as stored.
         ref: the Workflow.
         row_limit: log lines in one event.
-        on_events: called with the taskId when its outbox has grown.
+        on_events: called with the taskId and its state when its outbox has grown.
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class Attempt:
         ref: WorkflowRef,
         *,
         row_limit: int,
-        on_events: Callable[[str], None],
+        on_events: Callable[[str, TaskState], None],
     ) -> None:
         self._store = store
         self._engine = engine
@@ -153,7 +154,7 @@ class Attempt:
         self._record = await self._store.append(self._record, state, events)
         self.progressed = True
         if events:
-            self._on_events(self._record.task_id)
+            self._on_events(self._record.task_id, state)
 
     async def _cut_off(self, error: Exception | None) -> None:
         if isinstance(error, PermanentError):

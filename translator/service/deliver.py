@@ -1,23 +1,38 @@
-"""Outbox to agent-server: each task's events in order, many tasks at once."""
+"""Outbox to agent-server: each task's events in order, many tasks at once.
+
+There are two lanes of requests. In the light one, tasks with little to tell share a request, so that a status
+never waits behind another task's logs; a task with much to tell goes on in the heavy one, where a request is
+its own. A task has one request at a time under way.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
 from typing import Any, Protocol
 
 import structlog
 
-from translator.errors import PermanentError, TemporaryError
+from translator.errors import PermanentError, TemporaryError, TranslatorError
+from translator.service.lane import Lane, Turn
+from translator.service.metrics import Metrics
 from translator.service.workers import Workers
-from translator.store.record import Kept
+from translator.store.kept import Kept
+from translator.store.log_cap import HEAD_BYTES, HEAD_EVENTS
 from translator.store.store import Store
 
-_READ = 128
-"""Events read from the outbox at once."""
+_PROBE = 8
+"""Events of a task that are read first: few, as each may be large."""
 
-_MAX_BYTES = 1024 * 1024
-"""Of the events in one request (a bigger one goes alone)."""
+_LIGHT_BYTES = 64 * 1024
+"""Of the events of one task in a shared request."""
+
+_SHARE = 64
+"""Tasks in one request."""
 
 _log = structlog.get_logger()
 
@@ -29,47 +44,183 @@ class Sender(Protocol):
         """Send one batch; returns the highest seq that agent-server now holds, by (taskId, attempt)."""
 
 
+class _Outcome(Enum):
+    EMPTY = "nothing is left to send"
+    MORE = "there may be more to send"
+    HEAVY = "it is too much for a shared request"
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """The events of one task in a request: of one attempt, at least one."""
+
+    turn: Turn[_Outcome]
+    kept: Sequence[Kept]
+    events: Sequence[Mapping[str, Any]]
+    more: bool
+
+    @property
+    def attempt(self) -> int:
+        return self.kept[0].attempt
+
+    @property
+    def rows(self) -> int:
+        return sum(_rows(event) for event in self.events)
+
+    @property
+    def size(self) -> int:
+        return sum(len(kept.text) for kept in self.kept)
+
+
 class Deliverer:
-    """Sends what is in the outbox, one request of one task at a time, so that its order holds.
+    """Sends what is in the outbox.
 
     Args:
         store: where the outbox is.
         sender: one call, no retry inside.
         row_limit: log lines (any other event counts as one) in one request.
-        parallel: requests at once.
+        parallel: requests at once, half of them in each lane; at least one in each.
+        linger_s: how long an event may wait for others to share a request with.
+        metrics: told what is sent, held and refused.
     """
 
-    def __init__(self, store: Store, sender: Sender, *, row_limit: int, parallel: int) -> None:
+    def __init__(
+        self,
+        store: Store,
+        sender: Sender,
+        *,
+        row_limit: int,
+        parallel: int,
+        linger_s: float = 0.0,
+        metrics: Metrics | None = None,
+    ) -> None:
         self._store = store
         self._sender = sender
         self._row_limit = row_limit
-        self._workers = Workers("deliver", self._deliver, slots=parallel)
-        self.wake = self._workers.wake
+        self._metrics = metrics or Metrics()
+        light = max(1, parallel // 2)
+        self._light: Lane[_Outcome] = Lane(
+            "deliver light", self._serve_light, loops=light, most=_SHARE, linger_s=linger_s
+        )
+        self._heavy: Lane[_Outcome] = Lane("deliver heavy", self._serve_heavy, loops=max(1, parallel - light))
+        self._counts: dict[str, int] = {}
+        self._much: set[str] = set()
+        self._since: dict[str, float] = {}
+        self._workers = Workers("deliver", self._deliver)
         self.idle = self._workers.idle
-        self.stop = self._workers.stop
+
+    def wake(self, task_id: str) -> None:
+        """Say that the task's outbox has grown."""
+        self._since.setdefault(task_id, time.monotonic())
+        self._workers.wake(task_id)
+
+    async def stop(self) -> None:
+        """Cut all deliveries off."""
+        await self._workers.stop()
+        await self._light.stop()
+        await self._heavy.stop()
+
+    def oldest_s(self) -> float:
+        """How long the task that waits the longest has had something to send, in seconds; 0: none has."""
+        return time.monotonic() - min(self._since.values()) if self._since else 0.0
 
     async def _deliver(self, task_id: str) -> None:
         """Send one batch; what is left wakes the worker again, so that tasks take turns."""
-        kept = await self._store.outbox(task_id, _READ)
-        if not kept:
-            return
-        batch, events = _batch(kept, self._row_limit)
-        attempt, last = batch[-1].attempt, batch[-1].seq
+        outcome = _Outcome.HEAVY if task_id in self._much else await self._light.turn(task_id)
+        if outcome is _Outcome.HEAVY:
+            outcome = await self._heavy.turn(task_id)
+            (self._much.add if outcome is _Outcome.MORE else self._much.discard)(task_id)
+        if outcome is _Outcome.MORE:
+            self._workers.wake(task_id)
+        else:
+            self._since.pop(task_id, None)
+            self._counts.pop(task_id, None)
+
+    async def _serve_light(self, turns: Sequence[Turn[_Outcome]]) -> None:
+        parts = await asyncio.gather(*(self._part(turn, _LIGHT_BYTES) for turn in turns))
+        for group in _grouped([part for part in parts if part], self._row_limit):
+            await self._send(group)
+
+    async def _serve_heavy(self, turns: Sequence[Turn[_Outcome]]) -> None:
+        for turn in turns:
+            if part := await self._part(turn, None):
+                await self._send([part])
+
+    async def _part(self, turn: Turn[_Outcome], limit: int | None) -> _Part | None:
+        """What a task has to send; None: it has nothing, more than `limit` bytes, or cannot be read."""
+        count = self._counts.get(turn.task_id, _PROBE)
         try:
-            held = await self._sender.send(events)
-        except PermanentError as e:
-            await self._store.park(task_id, e.message)
-            _log.error("events parked", error=e.message, attempt=attempt, seq=batch[0].seq, remedy=e.remedy)
+            kept = await self._store.outbox(turn.task_id, count)
+        except TranslatorError as error:
+            turn.failed(error)
+            return None
+        if not kept:
+            turn.done(_Outcome.EMPTY)
+            return None
+        if limit is not None and sum(len(each.text) for each in kept) > limit:
+            turn.done(_Outcome.HEAVY)
+            return None
+        batch, events = _batch(kept, self._row_limit)
+        all_of_it = len(batch) == len(kept)
+        more = not all_of_it or len(kept) == count
+        # as many as will fit next time, and one that shows whether there are more
+        self._counts[turn.task_id] = min(HEAD_EVENTS, 4 * count if all_of_it else len(batch) + 1)
+        return _Part(turn, batch, events, more)
+
+    async def _send(self, parts: Sequence[_Part]) -> None:
+        try:
+            held = await self._sender.send([event for part in parts for event in part.events])
+        except PermanentError as error:
+            if len(parts) > 1:
+                # which of them is refused shows when each goes alone
+                for part in parts:
+                    await self._send([part])
+                return
+            await self._park(parts[0], error)
             return
+        except TemporaryError as error:
+            self._metrics.delivery_failed("temporary")
+            for part in parts:
+                part.turn.failed(error)
+            return
+        self._metrics.delivered(sum(len(part.kept) for part in parts), sum(part.rows for part in parts))
+        await asyncio.gather(*(self._acknowledge(part, held) for part in parts))
+
+    async def _acknowledge(self, part: _Part, held: Mapping[tuple[str, int], int]) -> None:
+        task_id, first, last = part.turn.task_id, part.kept[0].seq, part.kept[-1].seq
         # More than was sent cannot be meant: what was never sent must not be dropped.
-        upto = min(held.get((task_id, attempt), 0), last)
-        if upto < batch[0].seq:
-            raise TemporaryError(
-                f"agent-server took the events {batch[0].seq} to {last} of task {task_id} and holds {upto}"
-            )
-        await self._store.acknowledge(task_id, attempt, upto)
-        if upto < last or len(batch) < len(kept) or len(kept) == _READ:
-            self.wake(task_id)
+        upto = min(held.get((task_id, part.attempt), 0), last)
+        if upto < first:
+            message = f"agent-server took the events {first} to {last} of task {task_id} and holds {upto}"
+            part.turn.failed(TemporaryError(message))
+            return
+        try:
+            await self._store.acknowledge(task_id, part.attempt, upto)
+        except TranslatorError as error:
+            part.turn.failed(error)
+            return
+        part.turn.done(_Outcome.MORE if part.more or upto < last else _Outcome.EMPTY)
+
+    async def _park(self, part: _Part, error: PermanentError) -> None:
+        self._metrics.delivery_failed("refused")
+        try:
+            await self._store.park(part.turn.task_id, error.message)
+        except TranslatorError as trouble:
+            part.turn.failed(trouble)
+            return
+        _log.error(
+            "events parked",
+            taskId=part.turn.task_id,
+            error=error.message,
+            attempt=part.attempt,
+            seq=part.kept[0].seq,
+            remedy=error.remedy,
+        )
+        part.turn.done(_Outcome.EMPTY)
+
+
+def _rows(event: Mapping[str, Any]) -> int:
+    return max(1, len(event.get("lines", ())))
 
 
 def _batch(kept: Sequence[Kept], row_limit: int) -> tuple[list[Kept], list[dict[str, Any]]]:
@@ -79,10 +230,24 @@ def _batch(kept: Sequence[Kept], row_limit: int) -> tuple[list[Kept], list[dict[
     rows = size = 0
     for entry in kept:
         event = json.loads(entry.text)
-        rows += max(1, len(event.get("lines", ())))
+        rows += _rows(event)
         size += len(entry.text)
-        if batch and (rows > row_limit or size > _MAX_BYTES or entry.attempt != batch[0].attempt):
+        if batch and (rows > row_limit or size > HEAD_BYTES or entry.attempt != batch[0].attempt):
             break
         batch.append(entry)
         events.append(event)
     return batch, events
+
+
+def _grouped(parts: Sequence[_Part], row_limit: int) -> Iterator[list[_Part]]:
+    """Parts that may share a request, in order."""
+    group: list[_Part] = []
+    rows = size = 0
+    for part in parts:
+        if group and (rows + part.rows > row_limit or size + part.size > HEAD_BYTES):
+            yield group
+            group, rows, size = [], 0, 0
+        group.append(part)
+        rows, size = rows + part.rows, size + part.size
+    if group:
+        yield group

@@ -10,8 +10,10 @@ from functools import partial
 import structlog
 from fastapi import FastAPI
 
+from translator.agent_server.address import LINK_SCHEMES
 from translator.agent_server.api import create_app
 from translator.agent_server.client import AgentServerClient
+from translator.agent_server.link.client import LinkClient
 from translator.engine.local.engine import LocalEngine
 from translator.engine.local.refusal import Notice
 from translator.observe.observation import WorkflowRef
@@ -85,11 +87,15 @@ async def running(settings: Settings, *, engine: Engine | None = None) -> AsyncI
         else:
             redis = connect(settings.redis.addr, password=settings.redis.password, db=settings.redis.db)
         stack.push_async_callback(redis.aclose)
-        store = Store(redis, shards=settings.shards, keep_s=settings.keep_finished_seconds)
-        await store.open()
-        sender = AgentServerClient(
-            settings.server_address, events_path=settings.events_path, token=settings.agent_server_token
+        store = Store(
+            redis,
+            shards=settings.shards,
+            keep_s=settings.keep_finished_seconds,
+            keep_bytes=settings.keep_log_bytes,
+            spill_bytes=settings.spill_log_bytes,
         )
+        await store.open()
+        sender = _sender(settings)
         stack.push_async_callback(sender.close)
         service = Service(
             store,
@@ -101,13 +107,34 @@ async def running(settings: Settings, *, engine: Engine | None = None) -> AsyncI
             row_limit=settings.row_limit,
             parallel_submissions=settings.parallel_submissions,
             parallel_deliveries=settings.parallel_deliveries,
+            linger_seconds=settings.linger_seconds,
+            all_log_bytes=settings.all_log_bytes,
             sweep_seconds=settings.sweep_seconds,
             flush_seconds=settings.flush_seconds,
         )
         stack.push_async_callback(service.stop)
         await service.start()
+        if isinstance(sender, LinkClient):
+            sender.start(service)
         info = {"bizId": settings.biz_id} if settings.biz_id else {}
-        yield Running(service, create_app(service, token=settings.api_token, ready=service.ready, info=info))
+        app = create_app(
+            service,
+            token=settings.api_token,
+            max_body=settings.max_body_bytes,
+            ready=service.ready,
+            info=info,
+            desk=service.desk,
+            call_seconds=settings.call_seconds,
+        )
+        yield Running(service, app)
+
+
+def _sender(settings: Settings) -> AgentServerClient | LinkClient:
+    """What brings events to agent-server, as its address says; over a link tasks come in too."""
+    url, token = settings.server_address, settings.agent_server_token
+    if url.partition("://")[0].lower() in LINK_SCHEMES:
+        return LinkClient(url, biz_id=settings.biz_id, token=token, row_limit=settings.row_limit)
+    return AgentServerClient(url, events_path=settings.events_path, token=token)
 
 
 def _url(pattern: str, ref: WorkflowRef) -> str:

@@ -9,6 +9,7 @@ import structlog
 
 from translator.errors import PermanentError, TemporaryError
 from translator.observe.observation import WorkflowRef
+from translator.observe.state import TaskState
 from translator.service.attempt import Attempt
 from translator.service.engine import Engine
 from translator.service.workers import Workers
@@ -25,11 +26,11 @@ class Follower:
         store: where state, cursors and events go, in one transaction.
         engine: what runs Workflows.
         row_limit: log lines in one event.
-        on_events: called with the taskId when its outbox has grown.
+        on_events: called with the taskId and its state when its outbox has grown.
     """
 
     def __init__(
-        self, store: Store, engine: Engine, *, row_limit: int, on_events: Callable[[str], None]
+        self, store: Store, engine: Engine, *, row_limit: int, on_events: Callable[[str, TaskState], None]
     ) -> None:
         self._store = store
         self._engine = engine
@@ -44,6 +45,11 @@ class Follower:
         """Say that the store now holds the wish to cancel a task."""
         if task_id in self._revoked:
             self._revoked[task_id].set()
+
+    @property
+    def count(self) -> int:
+        """How many attempts are being followed."""
+        return len(self._revoked)
 
     async def _follow(self, task_id: str) -> None:
         # The event is there before the record is read, so that no revocation falls between.

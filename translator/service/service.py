@@ -11,10 +11,15 @@ import structlog
 from translator.agent_server.protocol import Answer, TaskItem
 from translator.errors import TemporaryError, TranslatorError
 from translator.observe.observation import WorkflowRef
+from translator.observe.state import TaskState
 from translator.service.accept import Acceptance
+from translator.service.changes import Changes
 from translator.service.deliver import Deliverer, Sender
+from translator.service.desk import Tasks
 from translator.service.engine import Engine
 from translator.service.follow import Follower
+from translator.service.housekeeping import Housekeeping
+from translator.service.metrics import Metrics
 from translator.service.submit import Submitter
 from translator.store.store import Store
 from translator.workflow.options import Options
@@ -38,8 +43,13 @@ class Service:
         row_limit: log lines in one event and one request.
         parallel_submissions: at once.
         parallel_deliveries: at once.
+        linger_seconds: how long an event may wait for others to share a request with.
+        all_log_bytes: log events kept of all tasks together.
         sweep_seconds: pause between two looks at all open tasks.
         flush_seconds: time for the last deliveries in `stop`.
+
+    Attributes:
+        desk: the tasks, for the API.
     """
 
     def __init__(
@@ -54,6 +64,8 @@ class Service:
         row_limit: int = 1000,
         parallel_submissions: int = 8,
         parallel_deliveries: int = 16,
+        linger_seconds: float = 0.0,
+        all_log_bytes: int = 1024 * 1024 * 1024,
         sweep_seconds: float = 10.0,
         flush_seconds: float = 5.0,
     ) -> None:
@@ -61,8 +73,19 @@ class Service:
         self._engine = engine
         self._sweep_seconds = sweep_seconds
         self._flush_seconds = flush_seconds
-        self._deliverer = Deliverer(store, sender, row_limit=row_limit, parallel=parallel_deliveries)
-        self._follower = Follower(store, engine, row_limit=row_limit, on_events=self._deliverer.wake)
+        self._metrics = metrics = Metrics()
+        self._changes = Changes()
+        catalogue = store.catalogue()
+        self._housekeeping = Housekeeping(store, catalogue, all_bytes=all_log_bytes, metrics=metrics)
+        self._deliverer = Deliverer(
+            store,
+            sender,
+            row_limit=row_limit,
+            parallel=parallel_deliveries,
+            linger_s=linger_seconds,
+            metrics=metrics,
+        )
+        self._follower = Follower(store, engine, row_limit=row_limit, on_events=self._grown)
         self._submitter = Submitter(
             store,
             engine,
@@ -70,11 +93,28 @@ class Service:
             template,
             url_of=url_of,
             parallel=parallel_submissions,
-            on_events=self._deliverer.wake,
+            on_events=self._grown,
             on_submitted=self._follower.wake,
+            metrics=metrics,
         )
         self._acceptance = Acceptance(
-            store, options, template, on_accepted=self._accepted, on_revoked=self._follower.revoke
+            store,
+            options,
+            template,
+            on_accepted=self._accepted,
+            on_revoked=self._follower.revoke,
+            metrics=metrics,
+        )
+        self.desk = Tasks(
+            store,
+            catalogue,
+            options,
+            template,
+            changes=self._changes,
+            on_accepted=self._accepted,
+            on_revoked=self._follower.revoke,
+            on_replayed=self._deliverer.wake,
+            figures=self._figures,
         )
         self._sweeping: asyncio.Task[None] | None = None
         self._stopping = False
@@ -124,12 +164,24 @@ class Service:
     def _accepted(self, task_id: str) -> None:
         self._submitter.wake(task_id)
         self._deliverer.wake(task_id)
+        self._changes.tell(task_id)
+
+    def _grown(self, task_id: str, state: TaskState) -> None:
+        self._deliverer.wake(task_id)
+        self._changes.tell(task_id)
+        if state.final:
+            self._metrics.ended(str(state.phase))
+
+    def _figures(self) -> bytes:
+        return self._metrics.text(outbox_age_s=self._deliverer.oldest_s(), followed=self._follower.count)
 
     async def _sweep(self) -> None:
         first = True
         while True:
             try:
-                for task in await self._store.open_tasks():
+                tasks = await self._store.open_tasks()
+                self._metrics.seen(tasks)
+                for task in tasks:
                     if first and task.parked:
                         # A restart is how settings change, so what was refused may be taken now.
                         await self._store.unpark(task.task_id)
@@ -140,6 +192,7 @@ class Service:
                     if task.backlog and (first or not task.parked):
                         self._deliverer.wake(task.task_id)
                 first = False
+                await self._housekeeping.tidy()
             except TranslatorError as e:
                 _log.warning("cannot look for open tasks", error=e.message)
             await asyncio.sleep(self._sweep_seconds)

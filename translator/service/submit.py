@@ -11,8 +11,10 @@ from translator.errors import PermanentError
 from translator.observe import reasons
 from translator.observe.observation import Observation, Submitted, Verdict, WorkflowRef
 from translator.observe.reducer import observe
+from translator.observe.state import TaskState
 from translator.service import clock
 from translator.service.engine import Engine
+from translator.service.metrics import Metrics
 from translator.service.workers import Workers
 from translator.store.record import Record
 from translator.store.store import Store, UnknownTaskError
@@ -38,8 +40,9 @@ class Submitter:
         template: what every Workflow starts from.
         url_of: where people watch a Workflow; empty: that is not known.
         parallel: submissions at once.
-        on_events: called with the taskId when its outbox has grown.
+        on_events: called with the taskId and its state when its outbox has grown.
         on_submitted: called with the taskId when there is a Workflow to follow.
+        metrics: told every submission.
     """
 
     def __init__(
@@ -51,9 +54,11 @@ class Submitter:
         *,
         url_of: Callable[[WorkflowRef], str],
         parallel: int,
-        on_events: Callable[[str], None],
+        on_events: Callable[[str, TaskState], None],
         on_submitted: Callable[[str], None],
+        metrics: Metrics,
     ) -> None:
+        self._metrics = metrics
         self._store = store
         self._engine = engine
         self._options = options
@@ -76,17 +81,19 @@ class Submitter:
             await self._end(record, Verdict("Cancelled", reasons.REVOKED, message, ended=True))
             return
         try:
-            task = _task(record)
+            task = stored_task(record)
             rendered = translate(
                 task, attempt=record.state.attempt, options=self._options, template=self._template
             )
             ref = await self._engine.submit(rendered)
         except PermanentError as e:
+            self._metrics.submitted("refused")
             _log.warning("task refused", error=e.message, reason=e.reason)
             await self._end(record, Verdict("Error", e.reason, e.message, ended=True))
             return
         submitted = Submitted(ref, self._url_of(ref))
         await self._record(record, submitted, ref, clock.unix() + task.deadline_ns / 1e9)
+        self._metrics.submitted("taken")
         _log.info("submitted", workflow=ref.name, namespace=ref.namespace)
         self._on_submitted(task_id)
 
@@ -99,10 +106,15 @@ class Submitter:
     ) -> None:
         state, events = observe(record.state, seen, clock.rfc3339())
         await self._store.append(record, state, events, workflow=ref, deadline=deadline)
-        self._on_events(record.task_id)
+        self._on_events(record.task_id, state)
 
 
-def _task(record: Record) -> Task:
+def stored_task(record: Record) -> Task:
+    """The task of a record.
+
+    Raises:
+        InvalidInput: this version does not take what an earlier one accepted.
+    """
     parsed = parse_submission(record.task_id, record.agent_id, record.args)
     if parsed.task is None:
         # It was valid when it was accepted: a newer version may be stricter.

@@ -30,9 +30,34 @@ class ShardKeys:
         """Hash: the record of one task (see `translator.store.record`)."""
         return f"translator:{{{self.shard}}}:task:{task_id}"
 
-    def outbox(self, task_id: str) -> str:
-        """Stream: the events that agent-server does not hold yet, with the ids ``<attempt>-<seq>``."""
-        return f"translator:{{{self.shard}}}:outbox:{task_id}"
+    def events(self, task_id: str) -> str:
+        """Stream: the events of all attempts, with the ids ``<attempt>-<seq>``.
+
+        Those after the record's ``acked`` are the outbox, those before it the history.
+        """
+        return f"translator:{{{self.shard}}}:events:{task_id}"
+
+    @property
+    def known(self) -> str:
+        """Sorted set of all tasks by the time of their acceptance, in milliseconds since 1970."""
+        return f"translator:{{{self.shard}}}:known"
+
+    @property
+    def expiring(self) -> str:
+        """Sorted set of the tasks that are done, by when they are to be forgotten, in Unix seconds."""
+        return f"translator:{{{self.shard}}}:expiring"
+
+    @property
+    def sizes(self) -> str:
+        """Sorted set of the tasks by the bytes of log events that are kept of them."""
+        return f"translator:{{{self.shard}}}:sizes"
+
+    def of(self, task_id: str) -> list[str]:
+        """All keys that a script on one task gets, in the order in which the scripts name them."""
+        return [
+            self.task(task_id), self.events(task_id), self.inbox, self.open, self.known, self.expiring,
+            self.sizes,
+        ]  # fmt: skip
 
 
 def keys_of(task_id: str, shards: int) -> ShardKeys:

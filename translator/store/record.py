@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from translator.observe.event import Event
+from translator.observe.event import Event, Kind
 from translator.observe.observation import WorkflowRef
 from translator.observe.state import TaskState
 
@@ -42,6 +42,8 @@ class Record:
         revoked: why the task is to be cancelled; empty: it is not.
         parked: why its events are not sent; empty: they are.
         released: the engine has forgotten the Workflow.
+        accepted_ms: when the task was accepted, in milliseconds since 1970.
+        acked: attempt and seq of the last event that agent-server holds, (0, 0) for none.
     """
 
     task_id: str
@@ -54,6 +56,27 @@ class Record:
     revoked: str = ""
     parked: str = ""
     released: bool = False
+    accepted_ms: int = 0
+    acked: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A task as lists show it.
+
+    Attributes:
+        accepted_ms: when the task was accepted, in milliseconds since 1970.
+        workflow: what the engine runs, once that is known.
+        parked: why its events are not sent; empty: they are.
+    """
+
+    task_id: str
+    agent_id: str
+    attempt: int
+    phase: str
+    accepted_ms: int
+    workflow: WorkflowRef | None
+    parked: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,23 +87,22 @@ class Open:
         waits: it has not been submitted.
         runs: the engine has not been told to forget it.
         backlog: how many events agent-server does not hold.
-        parked: its events are not to be sent.
+        parked: why its events are not to be sent; empty: they are.
+        agent_id: the agent that agent-server addressed.
+        phase: as last told.
+        attempt: the current one.
+        ended: its final event is stored.
     """
 
     task_id: str
     waits: bool
     runs: bool
     backlog: int
-    parked: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """One event in the outbox: its place and its JSON text."""
-
-    attempt: int
-    seq: int
-    text: bytes
+    parked: str
+    agent_id: str = ""
+    phase: str = ""
+    attempt: int = 1
+    ended: bool = False
 
 
 def dump(data: Any) -> str:
@@ -107,15 +129,39 @@ def parse_record(task_id: str, fields: Mapping[bytes, bytes]) -> Record:
         revoked=text.get("revoked", ""),
         parked=text.get("parked", ""),
         released=text.get("released") == "1",
+        accepted_ms=int(text["accepted"]),
+        acked=parse_place(text["acked"]),
     )
 
 
-def event_pairs(events: Sequence[Event]) -> list[int | str]:
-    """Events as the scripts take them: seq, JSON, seq, JSON, and so on."""
-    return [part for event in events for part in (event.seq, dump(event.as_json()))]
+def event_fields(events: Sequence[Event]) -> list[int | str]:
+    """Events as the scripts take them: of each seq, step, rows and JSON; rows is -1 for what is no log."""
+    fields: list[int | str] = []
+    for event in events:
+        is_log = event.kind is Kind.LOG
+        fields += [
+            event.seq,
+            event.body["step"] if is_log else "",
+            len(event.body["lines"]) if is_log else -1,
+            dump(event.as_json()),
+        ]
+    return fields
 
 
-def parse_kept(entry_id: bytes, entry: Mapping[bytes, bytes]) -> Kept:
-    """An event from its entry in the outbox."""
-    attempt, _, seq = entry_id.partition(b"-")
-    return Kept(int(attempt), int(seq), entry[b"event"])
+def parse_place(text: str) -> tuple[int, int]:
+    """Attempt and seq of ``<attempt>-<seq>``.
+
+    Raises:
+        ValueError: it is no such text.
+    """
+    attempt, dash, seq = text.partition("-")
+    if not dash or not attempt.isdecimal() or not seq.isdecimal() or len(text) > 24 or not text.isascii():
+        raise ValueError(f"{text!r} is not <attempt>-<seq>")
+    return int(attempt), int(seq)
+
+
+def backlog_of(acked: tuple[int, int], attempt: int, seq: int, ends: Sequence[int]) -> int:
+    """How many events follow `acked`, where attempt n had ``ends[n - 1]`` and the last one has `seq`."""
+    held_attempt, held = acked
+    lengths = [*ends[: attempt - 1], seq]
+    return sum(lengths[max(0, held_attempt - 1) :]) - (held if held_attempt else 0)

@@ -16,17 +16,20 @@ from translator.errors import PermanentError, TranslatorError
 from translator.observe.event import Event
 from translator.observe.observation import WorkflowRef
 from translator.observe.state import TaskState
-from translator.store import scripts
+from translator.store import kept, scripts
 from translator.store.calls import CHUNK, Call, Scripts
+from translator.store.catalogue import Catalogue
+from translator.store.kept import Kept, parse_gaps
 from translator.store.keys import SHARDS, ShardKeys, keys_of
+from translator.store.log_cap import HEAD_BYTES, HEAD_EVENTS, SHRINK
 from translator.store.record import (
-    Kept,
     NewTask,
     Open,
     Record,
+    backlog_of,
     dump,
-    event_pairs,
-    parse_kept,
+    event_fields,
+    parse_place,
     parse_record,
     ref_text,
 )
@@ -34,6 +37,7 @@ from translator.store.wrapped import wrapped
 
 Outcome = Literal["accepted", "duplicate", "conflict"]
 Revocation = Literal["revoked", "repeated", "ended", "unknown"]
+Retrial = Literal["retried", "running", "busy", "stale", "unknown"]
 
 
 class StaleWriterError(TranslatorError):
@@ -50,14 +54,31 @@ class Store:
     Args:
         redis: a client that gives bytes (``decode_responses=False``).
         shards: how many shards tasks are split into; fixed for the life of the data.
-        keep_s: seconds that a finished task's record is kept after agent-server holds its last event.
+        keep_s: seconds that a finished task is kept after agent-server holds its last event.
+        keep_bytes: bytes of log events kept of one task, the newest; only what agent-server holds is dropped.
+        spill_bytes: bytes of log events kept of one task in any case, held or not.
     """
 
-    def __init__(self, redis: Redis, *, shards: int, keep_s: int) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        *,
+        shards: int,
+        keep_s: int,
+        keep_bytes: int = 16 * 1024 * 1024,
+        spill_bytes: int = 64 * 1024 * 1024,
+    ) -> None:
         self._redis = redis
         self._scripts = Scripts(redis)
         self._shards = shards
         self._keep_s = keep_s
+        self._keep_bytes = keep_bytes
+        self._spill_bytes = max(keep_bytes, spill_bytes)
+        self._order = 0.0
+
+    def catalogue(self) -> Catalogue:
+        """All tasks that are in it."""
+        return Catalogue(self._redis, shards=self._shards)
 
     async def ping(self) -> None:
         """Find out whether Redis answers.
@@ -96,7 +117,7 @@ class Store:
         Returns:
             For each task what became of it, and the phase of what is stored under its taskId.
         """
-        calls = [self._accept_call(task, now_ms) for task in tasks]
+        calls = [self._accept_call(task, now_ms, self._next(now_ms)) for task in tasks]
         answers = await self._scripts.run_many(scripts.ACCEPT, calls, f"accept {len(tasks)} tasks")
         return [(outcome.decode(), phase.decode()) for outcome, phase in answers]
 
@@ -106,9 +127,7 @@ class Store:
         Raises:
             UnknownTaskError: the store does not know the task.
         """
-        answer = await self._scripts.run(
-            scripts.BEGIN, [self._keys(task_id).task(task_id)], [], f"begin task {task_id}"
-        )
+        answer = await self._run(scripts.BEGIN, task_id, [], "begin")
         if answer == b"unknown":
             raise UnknownTaskError(f"task {task_id} is not in the store")
         return bool(answer == b"begun")
@@ -145,39 +164,66 @@ class Store:
             fields += ["workflow", ref_text(workflow)]
         if deadline is not None:
             fields += ["deadline", repr(deadline)]
-        keys = self._keys(record.task_id)
         args = [
             record.task_id, record.version, state.attempt, dump(state.as_json()), state.seq, str(state.phase),
-            int(state.final), self._keep_s, len(fields) // 2, *fields, *event_pairs(events),
+            int(state.final), self._keep_s, len(fields) // 2, *fields, *event_fields(events),
         ]  # fmt: skip
-        answer = await self._scripts.run(
-            scripts.APPEND, _all(keys, record.task_id), args, f"append to task {record.task_id}"
-        )
+        answer, size = await self._run(scripts.APPEND, record.task_id, args, "append to")
         if answer == b"stale":
             raise StaleWriterError(f"task {record.task_id}: version {record.version} is not the latest")
         if answer == b"unknown":
             raise UnknownTaskError(f"task {record.task_id} is not in the store")
+        if size > self._keep_bytes:
+            await self.shrink(record.task_id)
         return new
 
+    async def retry(self, record: Record, state: TaskState, events: Sequence[Event], now_ms: int) -> Retrial:
+        """Keep a new attempt of a task that has ended, if `record` is what is stored.
+
+        Args:
+            record: as loaded.
+            state: the new attempt's state.
+            events: its first events.
+            now_ms: milliseconds since 1970, which order the inbox.
+
+        Returns:
+            ``retried``; or why not: the attempt is ``running``, the engine has not let go of it
+            (``busy``), another writer was faster (``stale``), or the task is ``unknown``.
+        """
+        args = [
+            record.task_id, record.version, state.attempt, dump(state.as_json()), state.seq, str(state.phase),
+            self._next(now_ms), *event_fields(events),
+        ]  # fmt: skip
+        answer: bytes = await self._run(scripts.RETRY, record.task_id, args, "retry")
+        return answer.decode()  # type: ignore[return-value]  # the script says one of these
+
     async def acknowledge(self, task_id: str, attempt: int, seq: int) -> None:
-        """Let go of the events that agent-server holds: all up to and including (attempt, seq)."""
-        keys = self._keys(task_id)
-        await self._scripts.run(
-            scripts.ACKNOWLEDGE,
-            [keys.task(task_id), keys.outbox(task_id), keys.open],
-            [task_id, f"{attempt}-{seq + 1}", self._keep_s],
-            f"acknowledge task {task_id}",
+        """Note that agent-server holds the events up to and including (attempt, seq)."""
+        left = await self._run(
+            scripts.ACKNOWLEDGE, task_id, [task_id, attempt, seq, self._keep_s], "acknowledge"
         )
+        if left:
+            await self.shrink(task_id)
 
     async def release(self, task_id: str) -> None:
         """Note that the engine has forgotten the task's Workflow."""
-        keys = self._keys(task_id)
-        await self._scripts.run(
-            scripts.RELEASE,
-            [keys.task(task_id), keys.outbox(task_id), keys.open],
-            [task_id, self._keep_s],
-            f"release task {task_id}",
-        )
+        await self._run(scripts.RELEASE, task_id, [task_id, self._keep_s], "release")
+
+    async def shrink(self, task_id: str, *, keep: int | None = None, spill: int | None = None) -> int:
+        """Drop the task's oldest log events, as far as the limits ask for it.
+
+        Args:
+            task_id: of the task.
+            keep: down to so many bytes of all while agent-server holds the oldest; None: as set.
+            spill: down to so many bytes whether it holds them or not; None: as set.
+
+        Returns:
+            The bytes of log events that are kept now.
+        """
+        keep = self._keep_bytes if keep is None else keep
+        spill = max(keep, self._spill_bytes if spill is None else spill)
+        args = [task_id, keep, spill, HEAD_EVENTS, HEAD_BYTES]
+        return int(await self._run(SHRINK, task_id, args, "shrink"))
 
     async def revoke(self, task_id: str, why: str) -> tuple[Revocation, str]:
         """Note the wish to cancel a task.
@@ -185,21 +231,17 @@ class Store:
         Returns:
             What became of the wish, and the task's phase (empty for an unknown task).
         """
-        answer = await self._scripts.run(
-            scripts.REVOKE, [self._keys(task_id).task(task_id)], [why], f"revoke task {task_id}"
-        )
+        answer = await self._run(scripts.REVOKE, task_id, [why], "revoke")
         return answer[0].decode(), answer[1].decode()
 
     async def park(self, task_id: str, why: str) -> None:
         """Keep the task's events and send them no more, because agent-server refuses them for good."""
-        await self._scripts.run(
-            scripts.PARK, [self._keys(task_id).task(task_id)], [why], f"park task {task_id}"
-        )
+        await self._run(scripts.PARK, task_id, [why], "park")
 
-    async def unpark(self, task_id: str) -> None:
-        """Let the task's events be sent again."""
+    async def unpark(self, task_id: str) -> bool:
+        """Let the task's events be sent again. False: they were not parked."""
         async with wrapped(f"unpark task {task_id}"):
-            await self._redis.hdel(self._keys(task_id).task(task_id), "parked")
+            return bool(await self._redis.hdel(self._keys(task_id).task(task_id), "parked"))
 
     async def load(self, task_id: str) -> Record | None:
         """The task's record, or None where the store does not know the task."""
@@ -209,13 +251,26 @@ class Store:
 
     async def outbox(self, task_id: str, count: int) -> list[Kept]:
         """The oldest `count` events that agent-server does not hold, in order; none for a parked task."""
+        answer = await self._run(scripts.OUTBOX, task_id, [count], "read the outbox of")
+        if not answer:
+            return []
+        acked, agent_id, gaps, entries = answer
+        pairs = [
+            (entry_id, dict(zip(fields[::2], fields[1::2], strict=True))) for entry_id, fields in entries
+        ]
+        return kept.outbox(
+            task_id, agent_id.decode(), parse_place(acked.decode()), pairs, parse_gaps(gaps), count
+        )
+
+    async def events(self, task_id: str, after: tuple[int, int], count: int) -> list[Kept]:
+        """The first `count` events after (attempt, seq), whether agent-server holds them or not."""
         keys = self._keys(task_id)
-        what = f"read the outbox of {task_id}"
-        async with wrapped(what), self._redis.pipeline(transaction=False) as pipe:
-            pipe.hget(keys.task(task_id), "parked")
-            pipe.xrange(keys.outbox(task_id), count=count)
-            parked, entries = await pipe.execute()
-        return [] if parked else [parse_kept(entry_id, entry) for entry_id, entry in entries]
+        what = f"read the events of {task_id}"
+        async with wrapped(what), self._redis.pipeline(transaction=True) as pipe:
+            pipe.hmget(keys.task(task_id), "agent", "gaps")
+            pipe.xrange(keys.events(task_id), min=f"({after[0]}-{after[1]}", count=count)
+            (agent_id, gaps), entries = await pipe.execute()
+        return kept.history(task_id, (agent_id or b"").decode(), after, entries, parse_gaps(gaps), count)
 
     async def open_tasks(self) -> list[Open]:
         """All tasks of which something is still to be done, each shard's oldest submissions first."""
@@ -238,32 +293,58 @@ class Store:
         async with wrapped(what), self._redis.pipeline(transaction=False) as pipe:
             for raw in ids:
                 keys = self._keys(raw.decode())
-                pipe.hmget(keys.task(raw.decode()), "workflow", "released", "parked")
-                pipe.xlen(keys.outbox(raw.decode()))
+                pipe.hmget(keys.task(raw.decode()), *_OPEN_FIELDS)
             answers = await pipe.execute()
-        return [
-            Open(
-                task_id=raw.decode(),
-                waits=raw in waits,
-                runs=workflow is not None and released is None,
-                backlog=backlog,
-                parked=parked is not None,
-            )
-            for raw, (workflow, released, parked), backlog in zip(
-                ids, answers[0::2], answers[1::2], strict=True
-            )
-        ]
+        return [_open(raw, values, raw in waits) for raw, values in zip(ids, answers, strict=True)]
+
+    async def _run(self, script: str, task_id: str, args: Sequence[Any], what: str) -> Any:
+        return await self._scripts.run(
+            script, self._keys(task_id).of(task_id), args, f"{what} task {task_id}"
+        )
+
+    def _next(self, now_ms: int) -> float:
+        """The place of a submission among all: its time, and never the same twice."""
+        self._order = max(float(now_ms), self._order + 2**-10)
+        return self._order
 
     def _keys(self, task_id: str) -> ShardKeys:
         return keys_of(task_id, self._shards)
 
-    def _accept_call(self, task: NewTask, now_ms: int) -> Call:
+    def _accept_call(self, task: NewTask, now_ms: int, order: float) -> Call:
         state = task.state
-        return _all(self._keys(task.task_id), task.task_id), [
-            task.task_id, task.spec_hash, now_ms, task.agent_id, dump(task.args), state.attempt,
-            dump(state.as_json()), state.seq, str(state.phase), *event_pairs(task.events),
+        return self._keys(task.task_id).of(task.task_id), [
+            task.task_id, task.spec_hash, now_ms, order, task.agent_id, dump(task.args), state.attempt,
+            dump(state.as_json()), state.seq, str(state.phase), *event_fields(task.events),
         ]  # fmt: skip
 
 
-def _all(keys: ShardKeys, task_id: str) -> list[str]:
-    return [keys.task(task_id), keys.outbox(task_id), keys.inbox, keys.open]
+_OPEN_FIELDS = (
+    "workflow",
+    "released",
+    "parked",
+    "acked",
+    "attempt",
+    "seq",
+    "ends",
+    "agent",
+    "phase",
+    "final",
+)
+
+
+def _open(task_id: bytes, values: Sequence[bytes | None], waits: bool) -> Open:
+    workflow, released, parked, *rest = values
+    acked, attempt, seq, ends, agent_id, phase, final = [(value or b"").decode() for value in rest]
+    return Open(
+        task_id=task_id.decode(),
+        waits=waits,
+        runs=workflow is not None and released is None,
+        backlog=backlog_of(
+            parse_place(acked or "0-0"), int(attempt or 1), int(seq or 0), [int(end) for end in ends.split()]
+        ),
+        parked=(parked or b"").decode(),
+        agent_id=agent_id,
+        phase=phase,
+        attempt=int(attempt or 1),
+        ended=final == "1",
+    )

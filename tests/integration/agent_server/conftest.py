@@ -8,7 +8,9 @@ import aiohttp
 import pytest
 import uvicorn
 
+from tests.unit.agent_server.link.frames import check_all
 from translator.agent_server.api import create_app
+from translator.agent_server.link.client import LinkClient
 from translator.agent_server.protocol import Answer
 from translator.agent_server.stand_in import StandIn
 
@@ -88,6 +90,22 @@ async def serve_api(intake):
 async def stand_in():
     async with StandIn() as served:
         yield served
+
+
+@pytest.fixture
+async def dial(stand_in, intake, monkeypatch):
+    """Links agents to the stand-in, with the options given; what each says is checked with the schema."""
+    check_all(monkeypatch)
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def start(client_id="a", *, url=None, **options):
+            options = {"timeout": 5, "jitter": lambda: 0.0, **options}
+            link = LinkClient(f"{url or stand_in.link}?clientId={client_id}", **options)
+            await stack.enter_async_context(link)
+            link.start(intake)
+            return link
+
+        yield start
 
 
 @pytest.fixture

@@ -64,6 +64,7 @@ async def running(*options):
 async def url_of(process):
     line = (await process.stderr.readline()).decode()
     assert line.startswith("stand-in: listening on http://127.0.0.1:")
+    assert (await process.stderr.readline()).startswith(b"stand-in: agents dial in at ws://127.0.0.1:")
     return line.split()[-1]
 
 

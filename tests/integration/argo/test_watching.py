@@ -10,7 +10,9 @@ import pytest
 from aiohttp import web
 
 from tests.integration.argo.fake_api import FakeApi, lost, says, sends, status
-from translator.engine.argo.client import ApiServer
+from translator.engine.argo.answers import Call
+from translator.engine.argo.client import IN_FLIGHT, ApiServer
+from translator.engine.argo.objects import workflow_path
 from translator.engine.argo.watching import Change, Left, Listing, Pace, Scope, Seen, watch_for_ever
 
 SCOPE = Scope("pods", "/api/v1/namespaces/default/pods", "default", "codo.dev/task-id")
@@ -45,6 +47,19 @@ class Watch:
 async def watching(api: ApiServer, pace: Pace) -> AsyncIterator[Watch]:
     async with aclosing(watch_for_ever(api, SCOPE, pace)) as changes:
         yield Watch(changes)
+
+
+async def test_a_list_does_not_wait_for_other_requests(fake: FakeApi, api: ApiServer, pace: Pace) -> None:
+    await fake.put("pods", pod("a"))
+    call = Call("get", "workflows", "default", "w")
+    fake.faults["GET", "workflows"].extend([sends(then="hang")] * IN_FLIGHT)
+    asked = [asyncio.create_task(api.get(call, workflow_path("default", "w"))) for _ in range(IN_FLIGHT + 1)]
+    async with watching(api, pace) as watch:
+        assert await watch.take(3) == ["[", "+a", "]"]
+    assert not any(one.done() for one in asked)
+    for one in asked:
+        one.cancel()
+    await asyncio.gather(*asked, return_exceptions=True)
 
 
 async def test_a_list_comes_in_pages(fake: FakeApi, api: ApiServer, pace: Pace) -> None:

@@ -58,7 +58,7 @@ def start_round(store, stand_in, engine, http):
             )
             await service.start()
             stack.push_async_callback(service.stop)
-            app = create_app(service, ready=service.ready)
+            app = create_app(service, ready=service.ready, desk=service.desk)
             url = await stack.enter_async_context(serving(app, "127.0.0.1", 0))
             yield Round(service, url, store, stand_in, http)
 

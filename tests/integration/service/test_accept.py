@@ -31,19 +31,20 @@ async def test_each_item_gets_its_own_answer(round_):
         "taskSpec:\n  displayName: x\n  steps:\n  - name: a\n    imag: alpine\n    script: x\n"
     )
     untranslatable = cloud_task("t3", {"script": "true", "workingDir": "/{{pod.name}}"})
-    running = {"taskId": "t4", "taskType": "GetRunningTask", "agentId": "a", "args": {}}
+    running = {"taskId": "t4", "taskType": "GetRunningTask", "agentId": "agent1", "args": {}}
     answers = await round_.post(good, good, other, broken, untranslatable, running)
 
     assert [(a["taskId"], a["outcome"]) for a in answers] == [
         ("t1", "accepted"), ("t1", "duplicate"), ("t1", "conflict"), ("t2", "rejected"), ("t3", "rejected"),
-        ("t4", "rejected"),
+        ("t4", "accepted"),
     ]  # fmt: skip
     assert answers[1]["phase"] == "Pending"
     assert answers[2]["problems"][0]["code"] == "task-id-conflict"
     unknown = next(p for p in answers[3]["problems"] if p["code"] == "unknown-key")
     assert (unknown["line"], unknown["path"]) == (5, "taskSpec.steps[0].imag")
     assert answers[4]["problems"][0]["path"] == "taskSpec.steps[0].workingDir"
-    assert answers[5]["problems"][0]["message"] == "GetRunningTask is not served here"
+    [only] = answers[5]["tasks"]
+    assert (only["taskId"], only["agentId"], only["attempt"]) == ("t1", "agent1", 1)
     assert (await round_.outcome("t1"))["phase"] == "Succeeded"
 
 

@@ -132,6 +132,7 @@ async def deliver(store, sender, **options):
     deliverer = Deliverer(store, sender, **{"row_limit": 1000, "parallel": 2, **options})
     deliverer.wake("t1")
     await deliverer.idle()
+    await deliverer.stop()
     return sender.batches
 
 
@@ -147,7 +148,7 @@ async def test_an_event_over_the_limit_goes_alone(store):
 
 
 async def test_a_request_has_a_bounded_size(store, monkeypatch):
-    monkeypatch.setattr("translator.service.deliver._MAX_BYTES", 280)
+    monkeypatch.setattr("translator.service.deliver.HEAD_BYTES", 280)
     await waiting(store, 4)
     assert [len(batch) for batch in await deliver(store, Scripted())] == [2, 2]
 

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import pytest
+from yarl import URL
 
-from translator.agent_server.address import join, parse_listen
+from translator.agent_server.address import join, link_address, parse_listen
 from translator.errors import PermanentError
 
 
@@ -43,3 +44,32 @@ def test_host_and_port_to_listen_on(text, expected):
 def test_what_is_no_host_and_port_is_refused(text):
     with pytest.raises(ValueError, match="HOST:PORT"):
         parse_listen(text)
+
+
+@pytest.mark.parametrize(
+    ("url", "dialled", "name"),
+    [
+        ("ws://h:1?clientId=a", "ws://h:1/api/v1/agent/link?clientId=a", "a"),
+        ("WSS://h/?clientId=a%20b&x=1", "wss://h/api/v1/agent/link?clientId=a%20b&x=1", "a b"),
+        ("ws://h/codo/link?clientId=a", "ws://h/codo/link?clientId=a", "a"),
+    ],
+)
+def test_a_links_address_names_the_agent(url, dialled, name):
+    found, client_id = link_address(url)
+    assert (found, client_id) == (URL(dialled), name)
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("http://h?clientId=a", "no address of a WebSocket server"),
+        ("ws://?clientId=a", "no address of a WebSocket server"),
+        ("ws://h:99999", "no address of a WebSocket server"),
+        ("ws://h", "does not say which agent"),
+        ("ws://h?clientId=", "does not say which agent"),
+    ],
+)
+def test_what_is_no_links_address_is_refused(url, message):
+    with pytest.raises(PermanentError, match=message) as caught:
+        link_address(url)
+    assert "clientId=NAME" in caught.value.remedy

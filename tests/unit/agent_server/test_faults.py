@@ -21,6 +21,7 @@ def test_faults_come_in_order_as_often_as_asked():
 
 def test_faults_are_read_from_one_object_or_many():
     assert parse_faults({"status": 429, "retryAfter": 2}) == [Fault(status=429, retry_after="2")]
+    assert parse_faults({"duplicate": True, "reorder": True}) == [Fault(duplicate=True, reorder=True)]
     assert parse_faults([{"count": 3, "delay": 0.5}, {"drop": "before"}]) == [
         Fault(count=3, delay=0.5),
         Fault(drop="before"),
@@ -40,6 +41,8 @@ def test_faults_are_read_from_one_object_or_many():
         ({"delay": "1"}, "delay"),
         ({"drop": "now"}, "drop"),
         ({"drop": []}, "drop"),
+        ({"duplicate": 1}, "duplicate"),
+        ({"reorder": "yes"}, "reorder"),
     ],
     ids=str,
 )

@@ -10,9 +10,13 @@ import jsonschema
 import pytest
 
 import translator.agent_server
+from tests.unit.agent_server.link.frames import SCHEMA as LINK_SCHEMA
+from tests.unit.agent_server.link.frames import check
 from translator.agent_server.faults import parse_faults
 from translator.agent_server.ledger import Ledger
 from translator.agent_server.protocol import parse_batch, parse_held
+from translator.agent_server.protocol.frame_text import decode
+from translator.agent_server.protocol.frames import Unknown
 from translator.observe import reducer
 from translator.observe.event import Event, Kind, Phase, StepPhase
 from translator.observe.observation import LogEnd, LogGap, LogLines, Submitted, WorkflowRef, WorkflowSeen
@@ -23,23 +27,38 @@ EXAMPLES = [
     json.loads(block) for block in re.findall(r"^```json\n(.*?)^```", DOCUMENT, re.DOTALL | re.MULTILINE)
 ]
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+FRAME_TYPES = {
+    each["properties"]["type"]["const"]
+    for each in LINK_SCHEMA["$defs"].values()
+    if "type" in each.get("properties", {})
+}
 
 STATUS = Event("t", "a", 1, 1, "2026-01-01T00:00:00Z", Kind.STATUS, {"phase": "Pending"}).as_json()
 
 
 def test_the_schema_is_one():
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    jsonschema.Draft202012Validator.check_schema(LINK_SCHEMA)
 
 
 def test_the_documents_examples_are_what_the_code_reads():
-    tasks, answers, batch, kinds, held, faults = EXAMPLES
+    tasks, answers, batch, kinds, held, *link, faults = EXAMPLES
     assert [type(entry).__name__ for entry in parse_batch(tasks)] == ["TaskItem"]
     assert [answer["outcome"] for answer in answers] == ["accepted", "duplicate", "conflict", "rejected"]
     for event in [*batch["events"], *kinds]:
         VALIDATOR.validate(event)
     assert {event["kind"] for event in [*batch["events"], *kinds]} == {str(kind) for kind in Kind}
     assert parse_held(json.dumps(held).encode()) == {("task123", 1): 5}
-    assert len(parse_faults(faults)) == 4
+    assert len(parse_faults(faults)) == 6
+    frames = [frame for block in link for frame in block]
+    for frame in frames:
+        by_server = frame["type"] in {"tasks", "held", "refused"} or "window" in frame
+        check(json.dumps(frame), by_server=by_server)
+        read = decode(json.dumps(frame), sender="server" if by_server else "agent")
+        assert not isinstance(read, Unknown)
+    assert {frame["type"] for frame in frames} == {*FRAME_TYPES} - {"heartbeat"}
+    for event in frames[5]["events"]:
+        VALIDATOR.validate(event)
 
 
 NOW = "2026-01-01T00:00:00Z"

@@ -193,3 +193,16 @@ def test_after_the_farewell_few_lines_are_held_back():
 def test_a_nodes_own_time_zone(time):
     assert utc(time).isoformat() == "2026-11-23T22:03:27+00:00"
     assert user((time, "x")) == ["x"]
+
+
+@pytest.mark.parametrize("size", [1, 7, 100, 10_000])
+def test_lines_are_the_same_in_any_chunks(size):
+    lines = [
+        (T0, STARTED), *((T0, f"line {n}") for n in range(20)), (T1, "a\rb"), (T1, ""), (T1, "x argo=true"),
+        (T1, "glued" + STARTED), (T1, "Error: exit status 3"), (T2, EXITED), (T2, "Error: exit status 3"),
+    ]  # fmt: skip
+    data = "".join(f"{time} {text}\n" for time, text in lines).encode()
+    log = UserLines()
+    got = [line for at in range(0, len(data), size) for line in log.feed(data[at : at + size])]
+    wanted = [*(f"line {n}" for n in range(20)), "a\rb", "", "x argo=true", "glued", "Error: exit status 3"]
+    assert [line.text.decode() for line in [*got, *log.end(3)]] == wanted

@@ -11,4 +11,5 @@ def test_all_keys_of_a_task_share_its_shards_hash_tag():
     assert keys.inbox == f"translator:{{{number}}}:inbox"
     assert keys.open == f"translator:{{{number}}}:open"
     assert keys.task("task:{x}") == f"translator:{{{number}}}:task:task:{{x}}"
-    assert keys.outbox("task:{x}") == f"translator:{{{number}}}:outbox:task:{{x}}"
+    assert keys.events("task:{x}") == f"translator:{{{number}}}:events:task:{{x}}"
+    assert all(key.startswith(f"translator:{{{number}}}:") for key in keys.of("task:{x}"))

@@ -31,6 +31,7 @@ from translator.agent_server.link.calls import Calls, Method
 from translator.agent_server.link.connection import CLOSE_S, Connection
 from translator.agent_server.link.machine import GOING_AWAY, HEARTBEAT_S, MALFORMED, State
 from translator.agent_server.protocol.frames import CALL_TASK, MAX_FRAME
+from translator.agent_server.verdict import MAX_RETRY_AFTER
 from translator.errors import PermanentError, TemporaryError, TranslatorError
 
 DIAL_S = 10.0
@@ -180,6 +181,9 @@ class LinkClient:
                     self._trouble = await self._converse(session)
                 except (aiohttp.ClientError, OSError) as error:
                     self._trouble = _told(error)
+                except Exception:  # noqa: BLE001 - a fault of ours must not end the link for good
+                    _log.exception("the link failed", url=str(self._url))
+                    self._trouble = "a fault of the translator"
                 finally:
                     self._opened.clear()
                     self._do(self._link.lost(self._now(), self._jitter()))
@@ -240,7 +244,8 @@ class LinkClient:
                 self._connection.do(self._link.close(MALFORMED, error.message))
         except TranslatorError as error:
             wait = error.retry_after if isinstance(error, TemporaryError) else None
-            self._link.postpone(came.ticket, error.message, 1.0 if wait is None else wait, self._now())
+            wait = 1.0 if wait is None else min(wait, MAX_RETRY_AFTER)
+            self._link.postpone(came.ticket, error.message, wait, self._now())
         except Exception:  # noqa: BLE001 - whatever it is, agent-server gets an answer
             _log.exception("tasks could not be taken", count=len(came.items))
             self._link.postpone(came.ticket, "the translator failed; its log says how", 5.0, self._now())

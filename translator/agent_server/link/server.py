@@ -169,8 +169,7 @@ class ServerLink(Machine):
             self._say(Refused(*taken[0], code, message, retry_after), now)
 
     def _answered(self, ticket: Ticket) -> tuple[Key, int, int] | None:
-        if ticket.connection != self._connection:
-            return None
+        # numbers are not used again, so one of an earlier connection is not found
         taken = self._taken.pop(ticket.number, None)
         return taken if self.state is State.OPEN else None
 

@@ -60,6 +60,7 @@ class Answer:
         problems: all of them, warnings too, in order of position.
         phase: the task's phase, where one is known (`translator.observe.event.Phase`).
         message: one sentence, where there is more to say.
+        tasks: the answer to GetRunningTask, each with its taskId, agentId, attempt and phase.
     """
 
     task_id: str
@@ -67,6 +68,7 @@ class Answer:
     problems: tuple[Problem, ...] = ()
     phase: str = ""
     message: str = ""
+    tasks: tuple[Mapping[str, Any], ...] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The answer as JSON data; what is not known is left out."""
@@ -75,6 +77,8 @@ class Answer:
             answer["phase"] = self.phase
         if self.message:
             answer["message"] = self.message
+        if self.tasks is not None:
+            answer["tasks"] = [dict(task) for task in self.tasks]
         if self.problems:
             answer["problems"] = [problem.as_json() for problem in self.problems]
         return answer

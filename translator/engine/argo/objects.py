@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from translator.observe.pods import step_of
@@ -58,9 +58,14 @@ def uid(thing: Mapping[str, Any]) -> str:
 
 
 def slim_workflow(workflow: Mapping[str, Any]) -> dict[str, Any]:
-    """A Workflow without what only field managers and Argo's controller read."""
-    status = {k: v for k, v in (workflow.get("status") or {}).items() if k not in _CONTROLLERS_OWN}
-    return {**workflow, "metadata": _slim_metadata(workflow), "status": status}
+    """A Workflow as far as `translator.observe.nodes` reads it: no scripts, no values between steps."""
+    spec, status = workflow.get("spec") or {}, workflow.get("status") or {}
+    slim_spec = _only(spec, _SPEC)
+    slim_spec["templates"] = [_only(template, _TEMPLATE) for template in spec.get("templates") or ()]
+    slim_status = {k: v for k, v in status.items() if k not in _CONTROLLERS_OWN}
+    if status.get("nodes"):
+        slim_status["nodes"] = {name: _slim_node(node) for name, node in status["nodes"].items()}
+    return {**workflow, "metadata": _slim_metadata(workflow), "spec": slim_spec, "status": slim_status}
 
 
 def slim_pod(pod: Mapping[str, Any]) -> dict[str, Any]:
@@ -97,6 +102,25 @@ def container_states(pod: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 _CONTROLLERS_OWN = frozenset(
     {"storedTemplates", "storedWorkflowTemplateSpec", "resourcesDuration", "synchronization"}
 )
+
+
+_SPEC = ("shutdown", "activeDeadlineSeconds")
+_TEMPLATE = ("name", "metadata")
+_NODE = (
+    "id", "name", "displayName", "type", "phase", "message", "boundaryID", "templateName", "startedAt",
+    "finishedAt",
+)  # fmt: skip
+
+
+def _slim_node(node: Mapping[str, Any]) -> dict[str, Any]:
+    slim = _only(node, _NODE)
+    if "outputs" in node:
+        slim["outputs"] = _only(node["outputs"], ("exitCode",))
+    return slim
+
+
+def _only(thing: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    return {name: thing[name] for name in names if name in thing}
 
 
 def _slim_metadata(thing: Mapping[str, Any]) -> dict[str, Any]:

@@ -63,7 +63,9 @@ class ForgottenError(TemporaryError):
 class Source(Protocol):
     """The two requests of `translator.engine.argo.client.ApiServer` that a watch needs."""
 
-    async def get(self, call: Call, path: str, query: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    async def get(
+        self, call: Call, path: str, query: Mapping[str, Any] | None = None, *, at_once: bool = False
+    ) -> dict[str, Any]:
         """GET a list."""
 
     def stream(self, call: Call, path: str, query: Mapping[str, Any], *, silence: float) -> Any:
@@ -234,7 +236,7 @@ async def _list(source: Source, scope: Scope, place: Place) -> AsyncIterator[Map
     query: dict[str, Any] = {"labelSelector": scope.selector, "limit": PAGE}
     while True:
         try:
-            page = await source.get(call, scope.path, query)
+            page = await source.get(call, scope.path, query, at_once=True)
         except RefusedError as error:
             if error.status == 410:
                 raise ForgottenError(f"the list grew too old while it was read: {error.message}") from error

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import base64
+import gzip
+import json
 from typing import Any
 
 import pytest
 
 from translator.engine.argo import objects
+from translator.observe import nodes
 
 
 def pod(*containers: str, labels: dict[str, str] | None = None) -> dict[str, Any]:
@@ -64,17 +68,61 @@ def test_a_slim_pod_keeps_what_is_read_and_no_text_of_the_user() -> None:
     assert slim["metadata"]["uid"] == "u1"
 
 
-def test_a_slim_workflow_keeps_its_spec_and_nodes() -> None:
+def test_a_slim_workflow_has_no_text_of_the_user() -> None:
     workflow = {
         "metadata": {"name": "w", "managedFields": []},
-        "spec": {"templates": [{"name": "a"}]},
-        "status": {"phase": "Running", "nodes": {"w": {}}, "storedTemplates": {"a": {}}},
+        "spec": {"templates": [{"name": "a", "script": {"source": "echo"}}], "templateDefaults": {}},
+        "status": {
+            "phase": "Running",
+            "nodes": {"w": {"id": "w", "inputs": {"parameters": []}, "outputs": {"parameters": []}}},
+            "storedTemplates": {"a": {}},
+        },
     }
     assert objects.slim_workflow(workflow) == {
         "metadata": {"name": "w"},
         "spec": {"templates": [{"name": "a"}]},
-        "status": {"phase": "Running", "nodes": {"w": {}}},
+        "status": {"phase": "Running", "nodes": {"w": {"id": "w", "outputs": {}}}},
     }
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_a_slim_workflow_tells_as_much_as_the_whole(compressed: bool) -> None:
+    node = {
+        "id": "w-1",
+        "name": "w.build",
+        "displayName": "build",
+        "type": "Pod",
+        "boundaryID": "w",
+        "templateName": "build",
+        "phase": "Failed",
+        "message": "Pod was active on the node longer than the specified deadline",
+        "startedAt": "2026-01-01T00:00:00Z",
+        "finishedAt": "2026-01-01T00:02:00Z",
+        "outputs": {"exitCode": "143", "parameters": [{"name": "context", "value": "x"}]},
+    }
+    root = {"id": "w", "displayName": "w", "type": "DAG", "phase": "Failed", "finishedAt": node["finishedAt"]}
+    found = {"w": root, "w-1": node}
+    held = base64.b64encode(gzip.compress(json.dumps(found).encode())).decode()
+    annotations = {"codo.dev/step-timeout": "1m0s"}
+    workflow = {
+        "metadata": {"name": "w", "namespace": "n", "uid": "u"},
+        "spec": {
+            "shutdown": "Terminate",
+            "activeDeadlineSeconds": 60,
+            "templates": [{"name": "build", "metadata": {"annotations": annotations}, "script": {}}],
+        },
+        "status": {
+            "phase": "Running",
+            "message": "told",
+            "startedAt": node["startedAt"],
+            **({"compressedNodes": held} if compressed else {"nodes": found}),
+        },
+    }
+    sight = nodes.read(workflow)
+    assert sight.steps is not None
+    assert (sight.phase, sight.overdue, sight.shutdown) == ("Failed", True, "Terminate")
+    assert (sight.steps["build"].timeout, sight.steps["build"].exit_code) == ("1m0s", 143)
+    assert nodes.read(objects.slim_workflow(workflow)) == sight
 
 
 @pytest.mark.parametrize(

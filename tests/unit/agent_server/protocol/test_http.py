@@ -21,7 +21,7 @@ from translator.agent_server.protocol import (
 )
 from translator.task.problem import Problem, Severity
 
-SEED_BATCH = Path(__file__).parents[2] / "data" / "seed" / "batch.json"
+SEED_BATCH = Path(__file__).parents[3] / "data" / "seed" / "batch.json"
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),

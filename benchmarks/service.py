@@ -1,0 +1,228 @@
+"""Prints what the service takes in and brings out over HTTP, beside the floor in the same run.
+
+Everything is real but the engine, which only remembers Workflows: the API on a socket, validation, translation
+as a check, a Valkey that writes every transaction to disk (appendfsync always), and agent-server's stand-in.
+Exit code 1 where a target is missed: at least 500 tasks/s accepted in batches of 100; at least 50,000 log
+lines/s delivered and acknowledged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from redis.asyncio import Redis
+
+from translator.agent_server.api import create_app
+from translator.agent_server.client import AgentServerClient
+from translator.agent_server.protocol import BATCH_PATH
+from translator.agent_server.stand_in import StandIn
+from translator.observe.observation import LogLines, Observation, WorkflowRef
+from translator.service.deliver import Sender
+from translator.service.http import serving
+from translator.service.log import configure
+from translator.service.service import Service
+from translator.service.template import load_template
+from translator.store.connect import connect
+from translator.store.embedded import Embedded
+from translator.store.store import Store
+from translator.workflow.options import Options
+from translator.workflow.rendered import Rendered
+
+SEED = Path(__file__).resolve().parent.parent / "tests" / "data" / "seed"
+YAML = (SEED / "example.min.yaml").read_text()
+SECONDS = 6.0
+LINE = "2026-01-02T03:04:05.678Z INFO".ljust(107, "x")
+LINES, TASKS = 500_000, 4
+
+
+class Remembering:
+    """An engine that runs nothing: it tells what it is given."""
+
+    def __init__(self) -> None:
+        self.told: Mapping[str, list[Observation]] = {}
+
+    async def start(self) -> None:
+        """Nothing to make ready."""
+
+    async def close(self) -> None:
+        """Nothing to let go of."""
+
+    async def submit(self, rendered: Rendered) -> WorkflowRef:
+        """Take it."""
+        metadata = rendered.workflow["metadata"]
+        return WorkflowRef(metadata["namespace"], metadata["name"], "uid")
+
+    async def follow(
+        self, ref: WorkflowRef, cursors: Mapping[str, Mapping[str, Any]]
+    ) -> AsyncIterator[Observation]:
+        """What is to be told of it, then nothing for ever."""
+        del cursors
+        for seen in self.told.get(ref.name, []):
+            yield seen
+        await asyncio.Event().wait()
+
+    async def terminate(self, ref: WorkflowRef) -> None:
+        """Nothing runs."""
+
+    async def release(self, ref: WorkflowRef) -> None:
+        """Nothing is held."""
+
+
+def main() -> None:
+    """Measure and print."""
+    configure("error")
+    sys.exit(asyncio.run(_main()))
+
+
+async def _main() -> int:
+    missed = False
+    async with _valkey() as redis:
+        bare_one, bare_many = await _xadd(redis, 1), await _xadd(redis, 100)
+        await redis.flushall()
+        one, many = await _submissions(redis, 1), await _submissions(redis, 100)
+        await redis.flushall()
+        lines = await _lines(redis)
+    print(f"{'tasks/s, durable':<34}{'one by one':>12}{'by 100':>12}")
+    print(f"{'accepted over HTTP':<34}{one:>12,.0f}{many:>12,.0f}{_said(many, 500)}")
+    print(f"{'bare redis-py XADD':<34}{bare_one:>12,.0f}{bare_many:>12,.0f}")
+    print(f"{'ratio':<34}{one / bare_one:>12.3f}{many / bare_many:>12.3f}")
+    print()
+    print(f"{'log lines/s, held by agent-server':<34}{lines:>24,.0f}{_said(lines, 50_000)}")
+    missed = many < 500 or lines < 50_000
+    return int(missed)
+
+
+def _said(figure: float, target: float) -> str:
+    return f"   target {target:,}: {'kept' if figure >= target else 'MISSED'}"
+
+
+@contextlib.asynccontextmanager
+async def _valkey() -> AsyncIterator[Redis]:
+    with tempfile.TemporaryDirectory() as folder:
+        server = Embedded(Path(folder) / "valkey")
+        server.start()
+        redis = connect(server.socket)
+        try:
+            yield redis
+        finally:
+            await redis.aclose()
+            server.stop()
+
+
+async def _xadd(redis: Redis, size: int) -> float:
+    """Entries a second, as large as a submission, in pipelines of `size`."""
+    text = json.dumps(_item("x"))
+    start, count = time.perf_counter(), 0
+    while time.perf_counter() - start < 2:
+        async with redis.pipeline(transaction=False) as pipe:
+            for _ in range(size):
+                pipe.xadd("bench", {"task": text})
+            await pipe.execute()
+        count += size
+    return count / (time.perf_counter() - start)
+
+
+def _item(task_id: str) -> dict[str, Any]:
+    # no two are alike, so that nothing can be reused
+    args = {"timeout": 60, "scriptParams": '{"abc": "1"}', "taskYaml": f"# {task_id}\n{YAML}"}
+    return {"taskId": task_id, "taskType": "CloudTask", "agentId": "agent", "args": args}
+
+
+@contextlib.asynccontextmanager
+async def _service(redis: Redis, sender: Sender, engine: Remembering) -> AsyncIterator[str]:
+    store = Store(redis, shards=64, keep_s=0)
+    service = Service(store, engine, sender, Options(), load_template(), sweep_seconds=3600, flush_seconds=0)
+    await service.start()
+    try:
+        async with serving(create_app(service, desk=service.desk), "127.0.0.1", 0) as url:
+            yield url
+    finally:
+        await service.stop()
+
+
+async def _submissions(redis: Redis, size: int) -> float:
+    """Tasks a second, accepted in batches of `size` by a client of its own process."""
+    # agent-server and the engine take their time: what is measured is the taking in
+    async with _service(redis, _Away(), _Away()) as url:
+        client = await asyncio.create_subprocess_exec(
+            sys.executable, __file__, "client", url, str(size), stdout=asyncio.subprocess.PIPE
+        )
+        out, _ = await client.communicate()
+        return float(out)
+
+
+class _Away(Remembering):
+    async def submit(self, rendered: Rendered) -> WorkflowRef:  # noqa: ARG002 - it never answers
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def send(self, events: Sequence[Mapping[str, Any]]) -> dict[tuple[str, int], int]:  # noqa: ARG002 - the same
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+async def _client(url: str, size: int) -> None:
+    async with aiohttp.ClientSession() as http:
+        start, count = time.perf_counter(), 0
+        while time.perf_counter() - start < SECONDS:
+            batch = [_item(f"bench-{size}-{count + n}") for n in range(size)]
+            async with http.post(url + BATCH_PATH, json=batch) as answer:
+                answers = await answer.json()
+            assert all(each["outcome"] == "accepted" for each in answers), answers
+            count += size
+        print(count / (time.perf_counter() - start))
+
+
+async def _lines(redis: Redis) -> float:
+    """Log lines a second from the engine to agent-server's acknowledgement, of several tasks at once."""
+    engine = Remembering()
+    async with contextlib.AsyncExitStack() as stack:
+        stand_in = await stack.enter_async_context(StandIn())
+        sender = await stack.enter_async_context(AgentServerClient(stand_in.url))
+        url = await stack.enter_async_context(_service(redis, sender, engine))
+        http = await stack.enter_async_context(aiohttp.ClientSession())
+        part = tuple([LINE] * 1000)
+        each = LINES // TASKS // 1000
+        told = [LogLines("step1", part, {"line": n}, "2026-01-02T03:04:05.678Z") for n in range(each)]
+        items = [_item(f"lines-{n}") for n in range(TASKS)]
+        engine.told = _Everyone(told)
+        start = time.perf_counter()
+        async with http.post(url + BATCH_PATH, json=items) as answer:
+            assert answer.status == 200
+        held = 0
+        async for event in stand_in.events():
+            held += len(event.get("lines", ()))
+            if held >= LINES:
+                break
+        taken = time.perf_counter() - start
+        assert not stand_in.ledger.violations, stand_in.ledger.violations[0]
+    return LINES / taken
+
+
+class _Everyone(dict[str, list[Observation]]):
+    """The same for every Workflow."""
+
+    def __init__(self, told: list[Any]) -> None:
+        super().__init__()
+        self._told = told
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """What is to be told."""
+        del name, default
+        return self._told
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["client"]:
+        asyncio.run(_client(sys.argv[2], int(sys.argv[3])))
+    else:
+        main()

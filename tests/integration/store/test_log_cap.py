@@ -1,0 +1,128 @@
+"""What is dropped of the logs, and what agent-server and the API then see."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from tests.integration.store.samples import accepted, event, seqs, state
+from translator.observe.event import Kind, Phase
+from translator.store.kept import DROPPED
+from translator.store.store import Store
+
+LINE = "x" * 1000
+
+
+@pytest.fixture
+def store(redis):
+    """Keeps 20 kB of held log, and 200 kB of any."""
+    return Store(redis, shards=4, keep_s=60, keep_bytes=20_000, spill_bytes=200_000)
+
+
+def log(seq, step="a"):
+    return replace(event("t1", seq), body={"step": step, "lines": [LINE, "end"]})
+
+
+def told(seq, step="a"):
+    return replace(event("t1", seq), kind=Kind.STEP, body={"name": step, "phase": "Running"})
+
+
+async def grow(store, record, events):
+    return await store.append(record, state("t1", events[-1].seq), events)
+
+
+async def outbox(store):
+    """All of it, acknowledged part by part as the deliverer does."""
+    found, place = [], None
+    while kept := await store.outbox("t1", 128):
+        assert kept[0].place != place
+        found += [json.loads(each.text) for each in kept]
+        place = kept[-1].place
+        await store.acknowledge("t1", *place)
+    return found
+
+
+async def history(store):
+    found, place = [], (0, 0)
+    while kept := await store.events("t1", place, 50):
+        found += [json.loads(each.text) for each in kept]
+        place = kept[-1].place
+    return found
+
+
+async def test_what_agent_server_holds_is_dropped_beyond_the_cap_and_shown_as_one_gap(store):
+    record = await grow(store, await accepted(store), [log(seq) for seq in range(2, 102)])
+    assert len(await history(store)) == 101, "nothing is dropped that agent-server does not hold"
+    await store.acknowledge("t1", 1, 101)
+    record = await grow(store, record, [log(102)])
+    await grow(store, record, [log(103)])
+
+    told = await history(store)
+    [gap] = [each for each in told if each["kind"] == "gap"]
+    first = told.index(gap)
+    # the first event of all is a log of another size, but a log
+    assert gap == {
+        "taskId": "t1", "agentId": "agent", "attempt": 1, "seq": 1, "time": event("t1", 1).time,
+        "kind": "gap", "step": "a", "why": DROPPED, "missing": gap["missing"],
+    }  # fmt: skip
+    kept = told[first + 1 :]
+    assert 15 < len(kept) < 20
+    assert [each["seq"] for each in kept] == list(range(104 - len(kept), 104))
+    assert gap["missing"] == 1 + 2 * (102 - len(kept))
+    assert seqs(await store.outbox("t1", 10)) == [(1, 102), (1, 103)]
+
+
+async def test_a_long_absence_costs_the_oldest_lines_and_no_status(store):
+    record = await accepted(store)
+    events = [
+        told(2),
+        *(log(seq) for seq in range(3, 303)),
+        told(303),
+        *(log(seq, "b") for seq in range(304, 604)),
+    ]
+    for start in range(0, len(events), 50):
+        record = await grow(store, record, events[start : start + 50])
+    got = await outbox(store)
+
+    assert [each["seq"] for each in got] == list(range(1, 604))
+    assert [each["name"] for each in got if each["kind"] == "step"] == ["a", "a"]
+    gaps = [each for each in got if each["kind"] == "gap"]
+    assert [gap["step"] for gap in gaps] == ["a", "b"]
+    lines = sum(len(each["lines"]) for each in got if each["kind"] == "log")
+    assert lines + sum(gap["missing"] for gap in gaps) == 1 + 600 * 2
+    assert 0 < lines * 1010 / 2 < 200_000 + 130_000
+
+
+async def test_what_was_perhaps_sent_never_changes(store):
+    record = await grow(store, await accepted(store), [log(seq) for seq in range(2, 190)])
+    before = [each.text for each in await store.outbox("t1", 128)]
+    for start in range(190, 1000, 90):
+        record = await grow(store, record, [log(seq) for seq in range(start, start + 90)])
+        assert [each.text for each in await store.outbox("t1", 128)] == before
+
+
+@pytest.mark.parametrize("step", [1, 3, 40, 128])
+async def test_repeats_are_the_same_wherever_the_outbox_stands(store, step):
+    """Growing and acknowledging in turn: an event once read from the outbox is never read otherwise."""
+    record = await accepted(store)
+    seen, seq, held = {}, 1, 0
+    for turn in range(25):
+        record = await grow(store, record, [log(seq + n, "ab"[turn // 6 % 2]) for n in range(1, 41)])
+        seq += 40
+        batch = await store.outbox("t1", 128)
+        for kept in batch:
+            assert seen.setdefault(kept.seq, kept.text) == kept.text
+        assert [kept.seq for kept in batch] == list(range(held + 1, held + 1 + len(batch)))
+        held = batch[min(step, len(batch)) - 1].seq
+        await store.acknowledge("t1", 1, held)
+
+
+async def test_the_history_of_a_closed_task_shrinks_to_the_cap(store):
+    record = await grow(store, await accepted(store), [log(seq) for seq in range(2, 102)])
+    assert await store.shrink("t1") > 90_000
+    await store.append(record, replace(state("t1", 102), phase=Phase.ERROR), [told(102)])
+    await store.acknowledge("t1", 1, 102)
+    assert await store.shrink("t1") <= 20_000
+    assert [each["kind"] for each in await history(store)][:2] == ["gap", "log"]

@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+from tests.unit.agent_server.link.frames import checked_frames
+
+__all__ = ["checked_frames"]

@@ -1,0 +1,32 @@
+"""Who waits for a task to change, and is told within this process at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class Changes:
+    """Tells those who watch a task that its events have grown."""
+
+    def __init__(self) -> None:
+        self._watching: dict[str, set[asyncio.Event]] = {}
+
+    def tell(self, task_id: str) -> None:
+        """Say that there is something new."""
+        for event in self._watching.get(task_id, ()):
+            event.set()
+
+    @contextmanager
+    def watch(self, task_id: str) -> Iterator[asyncio.Event]:
+        """An event that is set with every change, until the context ends; clear it before looking."""
+        event = asyncio.Event()
+        watching = self._watching.setdefault(task_id, set())
+        watching.add(event)
+        try:
+            yield event
+        finally:
+            watching.discard(event)
+            if not watching:
+                self._watching.pop(task_id, None)

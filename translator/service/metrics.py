@@ -1,0 +1,80 @@
+"""What ``/metrics`` says, in Prometheus' text format."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from translator.store.record import Open
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+
+class Metrics:
+    """The figures of one service; counters begin at zero with the process."""
+
+    def __init__(self) -> None:
+        registry = self._registry = CollectorRegistry()
+
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(f"translator_{name}", text, labels, registry=registry)
+
+        def gauge(name: str, text: str, *labels: str) -> Gauge:
+            return Gauge(f"translator_{name}", text, labels, registry=registry)
+
+        self._answers = counter("tasks_answered", "Items of batches, by what was answered.", "outcome")
+        self._ended = counter("attempts_ended", "Attempts whose final status is durable.", "phase")
+        self._submissions = counter("submissions", "Attempts given to the engine.", "outcome")
+        self._events = counter("events_delivered", "Events that agent-server took.")
+        self._rows = counter("rows_delivered", "Log lines that agent-server took; other events count as one.")
+        self._failures = counter("delivery_failures", "Requests that agent-server did not take.", "kind")
+        self._open = gauge("tasks_open", "Tasks of which something is still to be done.", "phase")
+        self._outbox = gauge("outbox_events", "Events that agent-server does not hold.")
+        self._age = gauge("outbox_age_seconds", "How long the task that waits the longest has had events.")
+        self._parked = gauge("dead_letters", "Tasks whose events agent-server refused for good.")
+        self._logs = gauge("log_bytes", "Bytes of log events kept in Redis.")
+        self._followed = gauge("follow_workers", "Workflows that are being followed.")
+
+    def answered(self, outcome: str) -> None:
+        """An item of a batch was answered."""
+        self._answers.labels(outcome).inc()
+
+    def ended(self, phase: str) -> None:
+        """An attempt's final event is stored."""
+        self._ended.labels(phase).inc()
+
+    def submitted(self, outcome: str) -> None:
+        """The engine took an attempt, or refused it."""
+        self._submissions.labels(outcome).inc()
+
+    def delivered(self, events: int, rows: int) -> None:
+        """Agent-server took a request."""
+        self._events.inc(events)
+        self._rows.inc(rows)
+
+    def delivery_failed(self, kind: str) -> None:
+        """Agent-server did not take a request: ``temporary`` or ``refused``."""
+        self._failures.labels(kind).inc()
+
+    def seen(self, tasks: Sequence[Open]) -> None:
+        """All open tasks were looked at."""
+        phases: dict[str, int] = {}
+        for task in tasks:
+            phases[task.phase] = phases.get(task.phase, 0) + 1
+        self._open.clear()
+        for phase, count in phases.items():
+            self._open.labels(phase).set(count)
+        self._outbox.set(sum(task.backlog for task in tasks))
+        self._parked.set(sum(1 for task in tasks if task.parked))
+
+    def log_bytes(self, size: int) -> None:
+        """The kept logs were summed up."""
+        self._logs.set(size)
+
+    def text(self, *, outbox_age_s: float, followed: int) -> bytes:
+        """All of it now."""
+        self._age.set(outbox_age_s)
+        self._followed.set(followed)
+        return generate_latest(self._registry)
