@@ -18,6 +18,7 @@ from kubernetes.aio.client import Configuration
 from translator.engine.argo.client import ApiServer
 from translator.engine.argo.engine import ArgoEngine
 from translator.observe.observation import WorkflowRef, WorkflowSeen
+from translator.service import full_collections
 
 NAMESPACE = "busy"
 
@@ -61,8 +62,9 @@ async def _main(url: str, count: int) -> list[tuple[float, float]]:
     tasks = [asyncio.create_task(followers.follow(number)) for number in range(count)]
     await followers.all.wait()
     followers.seen.clear()
-    print("listening on all", file=sys.stderr, flush=True)
-    await stop.wait()
+    async with full_collections.seldom():  # as `translator serve` does
+        print("listening on all", file=sys.stderr, flush=True)
+        await stop.wait()
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

@@ -15,6 +15,7 @@ import aiohttp
 
 from tests.e2e.kubectl import kubectl
 from tests.e2e.told import Json, Told, holds
+from translator.agent_server.api_mirror import NATIVE_PATH
 from translator.agent_server.protocol import BATCH_PATH
 from translator.agent_server.stand_in import StandIn
 from translator.service.factory import running
@@ -137,12 +138,25 @@ class Stage:
                     await asyncio.gather(act, return_exceptions=True)
             return told
 
-    async def told(self, task_id: str) -> Told:
+    async def retry(self, task_id: str) -> Json:
+        """Ask the translator for a new attempt of a task that has ended."""
+        body = {"action": "retry", "taskId": task_id}
+        async with aiohttp.ClientSession() as session:
+            while True:
+                async with session.post(self.stand_in.agent + NATIVE_PATH, json=body) as answer:
+                    told: Json = await answer.json()
+                    if answer.status != 503:
+                        assert answer.status == 200, told
+                        return told
+                    # the final status was told, and the Workflow is let go of in a moment
+                    await asyncio.sleep(float(answer.headers["Retry-After"]))
+
+    async def told(self, task_id: str, attempt: int = 1) -> Told:
         """Wait for a task's final status; all that was told kept the contract."""
-        await self.stand_in.final(task_id)
+        await self.stand_in.final(task_id, attempt)
         ledger = self.stand_in.ledger
         assert [str(each) for each in ledger.violations if each.task_id == task_id] == []
-        told = Told(task_id, ledger.events(task_id, 1))
+        told = Told(task_id, ledger.events(task_id, attempt))
         assert [event["seq"] for event in told.events] == list(range(1, len(told.events) + 1))
         return told
 

@@ -93,3 +93,15 @@ async def test_a_revocation_that_comes_late_changes_nothing(stage: Stage) -> Non
     await stage.told(play.task_id)
     assert (await play.revoke())["outcome"] == "duplicate"
     assert (await stage.told(play.task_id)).ended == ("Succeeded", "")
+
+
+async def test_a_retry_is_a_new_attempt_with_a_workflow_of_its_own(stage: Stage) -> None:
+    play = await stage.submit("retried", Scene(task("echo run; exit 3")))
+    first = await stage.told(play.task_id)
+    assert (await stage.retry(play.task_id))["outcome"] == "accepted"
+    second = await stage.told(play.task_id, attempt=2)
+    for told in (first, second):
+        assert told.ended == ("Failed", reasons.STEP_FAILED)
+        assert told.lines == {"s1": ["run"]}
+    assert first.workflow["name"].removesuffix("1") == second.workflow["name"].removesuffix("2")
+    assert len(await found("workflows.argoproj.io", stage.namespace, f"codo.dev/task-id={play.task_id}")) == 2

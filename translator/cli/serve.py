@@ -56,6 +56,7 @@ async def _serve(settings: Settings) -> None:
     import asyncio
     import signal
 
+    from translator.service import full_collections
     from translator.service.factory import running
     from translator.service.http import serving
 
@@ -70,6 +71,10 @@ async def _serve(settings: Settings) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, on_signal, number)
     host, _, port = settings.listen.rpartition(":")
-    async with running(settings) as run, serving(run.app, host.strip("[]"), int(port)) as url:
+    async with (
+        full_collections.seldom(),
+        running(settings) as run,
+        serving(run.app, host.strip("[]"), int(port)) as url,
+    ):
         print(f"serve: listening on {url}", file=sys.stderr, flush=True)
         await stop.wait()

@@ -74,7 +74,7 @@ REMEDIES: Final[dict[str, str]] = {
     FORBIDDEN: "give the translator's service account the permission that the message names",
     CONFLICT: "use another task id, or delete the object of the same name",
     NOT_FOUND: "submit the task again: what the message names was deleted, or never existed",
-    OBJECT_MISSING: "create what the message names (ServiceAccount, PriorityClass, …), or name one that exists",
+    OBJECT_MISSING: "create what the message names (an account, a class, …), or name one that exists",
     ARGO_NOT_INSTALLED: "install Argo Workflows in the cluster",
 }
 """What the reader can do about each reason, in one line."""

@@ -5,8 +5,8 @@ dropped is noted in the record's ``gaps``, and neighbouring ones of a step becom
 shows them).
 
 Events that were perhaps sent stay, so that a repeat is always the same: a request begins after ``acked``, and
-holds no more than `HEAD_EVENTS` events of one attempt with `HEAD_BYTES` bytes (or one event). So `spill` should
-be a few times `HEAD_BYTES`: below it, the newest would be dropped.
+holds no more than `HEAD_EVENTS` events of one attempt with `HEAD_BYTES` bytes (or one event). So `spill`
+should be a few times `HEAD_BYTES`: below it, the newest would be dropped.
 """
 
 from __future__ import annotations
