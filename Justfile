@@ -44,6 +44,7 @@ e2e *args:
 # figures, each beside its floor in the same run
 bench *args:
     python benchmarks/run.py {{ args }}
+    python benchmarks/service.py
 
 # figures on a real cluster (needs KUBECONFIG; see docs/cluster.md)
 bench-cluster *args:
