@@ -149,3 +149,13 @@ def _refusal(status: int, body: bytes) -> str:
 def _fail(code: int, message: str) -> None:
     print(f"translator: {message}", file=sys.stderr)
     raise typer.Exit(code)
+
+
+def act(action: str, task_id: str, server: str, token: str, form: str) -> None:
+    """Order something of a task, and show the answer."""
+    answer = Api(server, token).post(NATIVE, {"action": action, "taskId": task_id})
+    if form == "json":
+        show(answer)
+    settle(answer, "")
+    if form == "text":
+        print(answer.get("message", answer["outcome"]), file=sys.stderr)

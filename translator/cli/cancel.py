@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import typer
 
 from translator.cli import api_client
@@ -16,10 +14,4 @@ def cancel(
     form: api_client.Form = "text",
 ) -> None:
     """Cancel a task: its processes get SIGTERM, and it ends as Cancelled."""
-    api = api_client.Api(server, token)
-    answer = api.post(api_client.NATIVE, {"action": "terminate", "taskId": task_id})
-    if form == "json":
-        api_client.show(answer)
-    api_client.settle(answer, "")
-    if form == "text":
-        print(answer.get("message", answer["outcome"]), file=sys.stderr)
+    api_client.act("terminate", task_id, server, token, form)
