@@ -9,11 +9,14 @@ from tests.e2e.told import Told
 
 FOLDER = REPOSITORY / "templates" / "tasks"
 
+NO_WEBHOOK = 'no webhook given; it would get {"task": "work, then notify", "result": "succeeded"}'
+
 CASES = [
     ("clean-up-always", "", {"clean-up": ["cleaning up; the work finished"]}),
     ("clean-up-always", '{"fail": "yes"}', {"clean-up": ["cleaning up; the work did not finish"]}),
     ("hello", "", {}),
     ("limits", "", {"count": ["50005000"]}),
+    ("notify-webhook", "", {"notify": [NO_WEBHOOK]}),
     ("parameters", "", {"show": ["service:  (none given)", "replicas: 1"]}),
     ("parameters", '{"service": "checkout", "replicas": 3}', {"show": ["service:  checkout", "replicas: 3"]}),
     (
@@ -28,6 +31,7 @@ CASES = [
         },
     ),
     ("python-report", '{"answer": 42}', {}),
+    ("retry-with-backoff", "", {"report": ["it worked at try 1"]}),
     ("share-files", "", {"read": ["3", "line 1", "line 2", "line 3"]}),
     ("wait-until-ready", "", {"wait": ["nothing to wait for: pass the parameter url"]}),
 ]

@@ -7,13 +7,16 @@ import typer
 from translator import __version__
 from translator.cli.cancel import cancel
 from translator.cli.demo import demo
+from translator.cli.explain import explain
 from translator.cli.get import get
+from translator.cli.init import init
 from translator.cli.list import list_tasks
 from translator.cli.logs import logs
 from translator.cli.render import render
 from translator.cli.replay import replay
 from translator.cli.retry import retry
 from translator.cli.run import run
+from translator.cli.schema import schema
 from translator.cli.serve import serve
 from translator.cli.stand_in import stand_in
 from translator.cli.submit import submit
@@ -41,6 +44,9 @@ def options(
     """Run CODO's cloud tasks on Argo Workflows and bring phase, steps and logs back to agent-server."""
 
 
+app.command("init")(init)
+app.command("explain")(explain)
+app.command("schema")(schema)
 app.command("render")(render)
 app.command("validate")(validate)
 app.command("run")(run)

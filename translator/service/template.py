@@ -11,8 +11,13 @@ import yaml
 from translator.errors import PermanentError
 
 _PACKAGE = Path(__file__).resolve().parent.parent
-_PLACES = (_PACKAGE / "templates" / "workflow.yaml", _PACKAGE.parent / "templates" / "workflow.yaml")
+_PLACES = (_PACKAGE / "templates", _PACKAGE.parent / "templates")
 """In an installed wheel, and in a checkout."""
+
+
+def templates() -> Path:
+    """The folder ``templates/`` that comes with the project."""
+    return next((place for place in _PLACES if place.is_dir()), _PLACES[-1])
 
 
 def load_template(path: Path | None = None) -> Mapping[str, Any]:
@@ -24,7 +29,7 @@ def load_template(path: Path | None = None) -> Mapping[str, Any]:
     Raises:
         PermanentError: it cannot be read, is no Workflow, or names a field that Argo does not have.
     """
-    file = path or next((place for place in _PLACES if place.is_file()), _PLACES[-1])
+    file = path or templates() / "workflow.yaml"
     try:
         data = yaml.load(file.read_bytes(), Loader=yaml.CSafeLoader)
     except (OSError, yaml.YAMLError) as error:

@@ -22,9 +22,11 @@ SAYS = {
     "clean-up-always": ["working", "cleaning up; the work finished"],
     "hello": ["FOO=bar"],
     "limits": ["50005000"],
+    "notify-webhook": ["working", 'it would get {"task": "work, then notify", "result": "succeeded"}'],
     "parameters": ["service:  checkout", "replicas: 3"],
     "pass-values": ["version: 1.4.2", "second line, with 'quotes', $ and {{ braces }}"],
     "python-report": ['"python": "3.'],
+    "retry-with-backoff": ["it worked at try 1"],
     "share-files": ["3", "line 1", "line 2", "line 3"],
     "wait-until-ready": ["nothing to wait for"],
 }

@@ -50,6 +50,11 @@ def text(
     return rules
 
 
+def said(rules: Rules, english: str, chinese: str) -> Rules:
+    """A field with what it means: `translator.task.reference` has every reader of these words."""
+    return rules | {"meta": {"en": english, "zh": chinese}}
+
+
 def whole(*, required: bool = False, minimum: int = 0, maximum: int = INT64) -> Rules:
     """An integer."""
     return _optional("integer", required) | {"min": minimum, "max": maximum}

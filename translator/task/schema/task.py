@@ -2,172 +2,61 @@
 
 from __future__ import annotations
 
-import ipaddress
-
-from translator.task.duration import parse_duration
-from translator.task.image import image_fault
-from translator.task.names import Fault, env_name_fault, label_fault, qualified_name_fault, subdomain_fault
-from translator.task.schema.affinity import AFFINITY, TOLERATIONS, TOPOLOGY_SPREAD_CONSTRAINTS
-from translator.task.schema.kinds import (
-    Rules,
-    check,
-    flag,
-    labels,
-    mapping,
-    quantity,
-    sequence,
-    text,
-)
-from translator.task.schema.security import CONTAINER_SECURITY_CONTEXT, POD_SECURITY_CONTEXT
-from translator.task.schema.volumes import FIELD_REF, RESOURCE_FIELD_REF, VOLUME, VOLUME_MOUNTS
+from translator.task.schema.fields import COMPUTE_RESOURCES, VOLUMES, timeout
+from translator.task.schema.kinds import Rules, mapping, said, sequence, text
+from translator.task.schema.pod_template import POD_TEMPLATE
+from translator.task.schema.step import STEP
 
 MAX_STEPS = 1_000
 """A Workflow must stay well below etcd's limit of 1.5 MiB."""
 
-_STANDARD_RESOURCES = ("cpu", "memory", "ephemeral-storage")
-
-
-def _duration_fault(value: str) -> Fault | None:
-    hint = 'a number and a unit (ns, us, ms, s, m, h), such as "300ms", "10s", "1h30m"'
-    try:
-        ns = parse_duration(value)
-    except ValueError as error:
-        return str(error), hint
-    return None if ns > 0 else (f"a timeout of {value} would end the task before it begins", "longer than 0")
-
-
-def _resource_fault(name: str) -> Fault | None:
-    if name in _STANDARD_RESOURCES or name.startswith("hugepages-"):
-        return None
-    if "/" not in name:
-        return f"{name!r} is no resource of a container", ", ".join(_STANDARD_RESOURCES) + " or domain/name"
-    return qualified_name_fault(name)
-
-
-def _working_dir_fault(path: str) -> Fault | None:
-    return None if path.startswith("/") else (f"{path!r} is not an absolute path", f"did you mean /{path}?")
-
-
-def _ip_fault(value: str) -> Fault | None:
-    try:
-        ipaddress.ip_address(value)
-    except ValueError:
-        return f"{value!r} is not an IP address", "such as 10.0.0.1"
-    return None
-
-
-def _timeout() -> Rules:
-    # an empty duration is an error in Go, too
-    return text(empty=False) | {"check_with": check(_duration_fault, "bad-duration")}
-
-
-_AMOUNTS: Rules = {
-    "type": ["dict", "null-word"],
-    "nullable": True,
-    "keysrules": {"check_with": check(_resource_fault, "unknown-resource")},
-    "valuesrules": quantity(required=True),
-}
-
-_COMPUTE_RESOURCES = mapping({"limits": _AMOUNTS, "requests": _AMOUNTS})
-
-_KEY_REF = {"key": text(required=True), "name": text(required=True, find=subdomain_fault), "optional": flag()}
-
-_ENV = sequence(
-    mapping(
-        {
-            "name": text(required=True, find=env_name_fault, code="bad-env-name"),
-            "value": text(),
-            "valueFrom": mapping(
-                {
-                    "configMapKeyRef": mapping(_KEY_REF),
-                    "fieldRef": FIELD_REF,
-                    "fileKeyRef": mapping(
-                        {
-                            "key": text(required=True),
-                            "optional": flag(),
-                            "path": text(required=True),
-                            "volumeName": text(required=True),
-                        }
-                    ),
-                    "resourceFieldRef": RESOURCE_FIELD_REF,
-                    "secretKeyRef": mapping(_KEY_REF),
-                }
-            ),
-        }
-    ),
-    blanks=True,
-)
-
-_VOLUMES = sequence(VOLUME, blanks=True)
-
-_POD_TEMPLATE = mapping(
+_TASK_SPEC = mapping(
     {
-        "affinity": AFFINITY,
-        "automountServiceAccountToken": flag(),
-        "dnsConfig": mapping(
-            {
-                "nameservers": sequence(text(find=_ip_fault, code="bad-address"), blanks=True),
-                "options": sequence(mapping({"name": text(required=True), "value": text()}), blanks=True),
-                "searches": sequence(text(), blanks=True),
-            }
+        "description": said(
+            text(),
+            "What the task is for. Argo's UI shows it.",
+            "任务描述；会显示在 Argo 界面。",
         ),
-        "dnsPolicy": text(allowed=("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")),
-        "enableServiceLinks": flag(),
-        "env": _ENV,
-        "hostAliases": sequence(
-            mapping(
-                {
-                    "hostnames": sequence(text(required=True, find=subdomain_fault)),
-                    "ip": text(required=True, find=_ip_fault, code="bad-address"),
-                }
-            ),
-            blanks=True,
+        "displayName": said(
+            text(required=True),
+            "The task's name for people: the title in Argo's UI.",
+            "任务展示名称；Argo 界面中的标题。",
         ),
-        "hostNetwork": flag(),
-        "imagePullSecrets": sequence(
-            mapping({"name": text(required=True, find=subdomain_fault)}), blanks=True
+        "steps": said(
+            sequence(STEP, required=True, minimum=1, maximum=MAX_STEPS),
+            "What is run, one after the other. A step is a script, or a command with or without args.",
+            "按顺序执行的步骤；每个步骤是 script，或 command（可带 args）。",
         ),
-        "nodeSelector": labels(),
-        "priorityClassName": text(find=subdomain_fault),
-        "runtimeClassName": text(find=subdomain_fault),
-        "schedulerName": text(find=subdomain_fault),
-        "securityContext": POD_SECURITY_CONTEXT,
-        "tolerations": TOLERATIONS,
-        "topologySpreadConstraints": TOPOLOGY_SPREAD_CONSTRAINTS,
-        "volumes": _VOLUMES,
-    }
-)
-
-_STEP = mapping(
-    {
-        "args": sequence(text()),
-        "command": sequence(text()),
-        "computeResources": _COMPUTE_RESOURCES,
-        "env": _ENV,
-        "image": text(required=True, find=image_fault, code="bad-image"),
-        "imagePullPolicy": text(allowed=("Always", "Never", "IfNotPresent")),
-        "name": text(required=True, find=label_fault),
-        "onError": text(allowed=("continue", "stopAndFail")),
-        "script": text(),
-        "securityContext": CONTAINER_SECURITY_CONTEXT,
-        "timeout": _timeout(),
-        "volumeMounts": VOLUME_MOUNTS,
-        "workingDir": text(find=_working_dir_fault, code="bad-path"),
-    }
+        "volumes": said(
+            VOLUMES,
+            "Volumes of the task. An emptyDir that several steps mount is one folder for all of them.",
+            "任务的卷；被多个步骤挂载的 emptyDir 是它们共用的目录。",
+        ),
+    },
+    required=True,
 )
 
 TASK: dict[str, Rules] = {
-    "computeResources": _COMPUTE_RESOURCES,
-    "podTemplate": _POD_TEMPLATE,
-    "taskSpec": mapping(
-        {
-            "description": text(),
-            "displayName": text(required=True),
-            "steps": sequence(_STEP, required=True, minimum=1, maximum=MAX_STEPS),
-            "volumes": _VOLUMES,
-        },
-        required=True,
+    "computeResources": said(
+        COMPUTE_RESOURCES,
+        "Resources of every step: these values win over a step's own, key by key.",
+        "所有步骤的资源：按键覆盖步骤自己的配置。",
     ),
-    "timeout": _timeout(),
+    "podTemplate": said(
+        POD_TEMPLATE,
+        "What the pods that run the steps need.",
+        "运行步骤的 Pod 的要求。",
+    ),
+    "taskSpec": said(
+        _TASK_SPEC,
+        "The task itself.",
+        "任务定义。",
+    ),
+    "timeout": said(
+        timeout(),
+        "How long the task may take, waiting included. The smaller of this and args.timeout holds. "
+        "Default: 600s.",
+        "整个任务（含等待）的最长时间；与 args.timeout 取较小者，都未设置时为 600 秒。",
+    ),
 }
 """The schema of a taskYaml."""

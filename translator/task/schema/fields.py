@@ -1,0 +1,73 @@
+"""Fields that several parts of a taskYaml share: timeouts, resources, environment variables, volumes."""
+
+from __future__ import annotations
+
+from translator.task.duration import parse_duration
+from translator.task.names import Fault, env_name_fault, qualified_name_fault, subdomain_fault
+from translator.task.schema.kinds import Rules, check, flag, mapping, quantity, sequence, text
+from translator.task.schema.volumes import FIELD_REF, RESOURCE_FIELD_REF, VOLUME
+
+_STANDARD_RESOURCES = ("cpu", "memory", "ephemeral-storage")
+
+
+def _duration_fault(value: str) -> Fault | None:
+    hint = 'a number and a unit (ns, us, ms, s, m, h), such as "300ms", "10s", "1h30m"'
+    try:
+        ns = parse_duration(value)
+    except ValueError as error:
+        return str(error), hint
+    return None if ns > 0 else (f"a timeout of {value} would end the task before it begins", "longer than 0")
+
+
+def _resource_fault(name: str) -> Fault | None:
+    if name in _STANDARD_RESOURCES or name.startswith("hugepages-"):
+        return None
+    if "/" not in name:
+        return f"{name!r} is no resource of a container", ", ".join(_STANDARD_RESOURCES) + " or domain/name"
+    return qualified_name_fault(name)
+
+
+def timeout() -> Rules:
+    """A duration as Go reads it, longer than zero."""
+    # an empty duration is an error in Go, too
+    return text(empty=False) | {"check_with": check(_duration_fault, "bad-duration")}
+
+
+_AMOUNTS: Rules = {
+    "type": ["dict", "null-word"],
+    "nullable": True,
+    "keysrules": {"check_with": check(_resource_fault, "unknown-resource")},
+    "valuesrules": quantity(required=True),
+}
+
+COMPUTE_RESOURCES = mapping({"limits": _AMOUNTS, "requests": _AMOUNTS})
+
+_KEY_REF = {"key": text(required=True), "name": text(required=True, find=subdomain_fault), "optional": flag()}
+
+ENV = sequence(
+    mapping(
+        {
+            "name": text(required=True, find=env_name_fault, code="bad-env-name"),
+            "value": text(),
+            "valueFrom": mapping(
+                {
+                    "configMapKeyRef": mapping(_KEY_REF),
+                    "fieldRef": FIELD_REF,
+                    "fileKeyRef": mapping(
+                        {
+                            "key": text(required=True),
+                            "optional": flag(),
+                            "path": text(required=True),
+                            "volumeName": text(required=True),
+                        }
+                    ),
+                    "resourceFieldRef": RESOURCE_FIELD_REF,
+                    "secretKeyRef": mapping(_KEY_REF),
+                }
+            ),
+        }
+    ),
+    blanks=True,
+)
+
+VOLUMES = sequence(VOLUME, blanks=True)
