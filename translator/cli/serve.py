@@ -37,12 +37,15 @@ def serve(
         raise typer.Exit(2)
 
     import asyncio
+    import os
 
+    from translator import crash_point
     from translator.errors import PermanentError, TemporaryError
     from translator.service.log import configure
 
     configure(settings.log_level)
     try:
+        crash_point.arm(os.environ.get(crash_point.VARIABLE, ""))
         asyncio.run(_serve(settings))
     except TemporaryError as error:
         print(f"serve: {error.message}", file=sys.stderr)

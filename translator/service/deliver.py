@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 import structlog
 
+from translator.crash_point import Step, around
 from translator.errors import PermanentError, TemporaryError, TranslatorError
 from translator.service.lane import Lane, Turn
 from translator.service.metrics import Metrics
@@ -169,7 +170,8 @@ class Deliverer:
 
     async def _send(self, parts: Sequence[_Part]) -> None:
         try:
-            held = await self._sender.send([event for part in parts for event in part.events])
+            with around(Step.SEND):
+                held = await self._sender.send([event for part in parts for event in part.events])
         except PermanentError as error:
             if len(parts) > 1:
                 # which of them is refused shows when each goes alone

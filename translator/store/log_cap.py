@@ -13,13 +13,18 @@ from __future__ import annotations
 
 from typing import Final
 
+from translator.crash_point import Step
+from translator.store.calls import Script
+
 HEAD_EVENTS: Final = 128
 """Events of a task that one request to agent-server may hold."""
 
 HEAD_BYTES: Final = 1024 * 1024
 """Bytes of the events of a task that one request may hold (a bigger event goes alone)."""
 
-SHRINK = """#!lua flags=allow-oom
+SHRINK = Script(
+    Step.SHRINK,
+    """#!lua flags=allow-oom
 -- ARGV id keep spill head_events head_bytes
 local task, events, inbox, open, known, expiring, sizes = unpack(KEYS)
 local keep, spill = tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -105,5 +110,6 @@ if #gaps > 0 then
   redis.call('HSET', task, 'gaps', cjson.encode(gaps))
 end
 return bytes
-"""
+""",
+)
 """Returns the bytes of log events that are kept then."""

@@ -14,6 +14,9 @@ An event is an entry of the stream with the field ``event`` (its JSON); a log ev
 
 from __future__ import annotations
 
+from translator.crash_point import Step
+from translator.store.calls import Script
+
 _WHEN_FULL = "#!lua flags=allow-oom"
 
 _LEAVE = """
@@ -46,7 +49,8 @@ local function add_events(attempt, first, id)
 end
 """
 
-ACCEPT = (
+ACCEPT = Script(
+    Step.ACCEPT,
     _LEAVE
     + _ADD
     + """
@@ -63,21 +67,25 @@ redis.call('ZADD', inbox, ARGV[4], ARGV[1])
 redis.call('ZADD', known, ARGV[4], ARGV[1])
 redis.call('SADD', open, ARGV[1])
 return {'accepted', ARGV[10]}
-"""
+""",
 )
 """Task record, first event and inbox entry, once for a taskId."""
 
-BEGIN = """
+BEGIN = Script(
+    Step.BEGIN,
+    """
 local task = KEYS[1]
 local is = redis.call('HMGET', task, 'hash', 'begun', 'revoked')
 if not is[1] then return 'unknown' end
 if is[3] and not is[2] then return 'revoked' end
 redis.call('HSET', task, 'begun', '1')
 return 'begun'
-"""
+""",
+)
 """From here on the engine may hold the attempt: a revocation that comes later must reach the engine."""
 
-APPEND = (
+APPEND = Script(
+    Step.APPEND,
     _LEAVE
     + _ADD
     + """
@@ -102,14 +110,15 @@ if ARGV[7] == '1' or redis.call('HEXISTS', task, 'workflow') == 1 then
 end
 leave_if_done(ARGV[1], ARGV[8])
 return {'appended', bytes}
-"""
+""",
 )
 """State, cursors and events of one attempt, only for the writer that knows the stored version.
 
 Returns the bytes of log events kept of the task now; 0: not told.
 """
 
-RETRY = (
+RETRY = Script(
+    Step.RETRY,
     _LEAVE
     + _ADD
     + """
@@ -130,20 +139,24 @@ redis.call('ZADD', inbox, ARGV[7], ARGV[1])
 redis.call('SADD', open, ARGV[1])
 redis.call('ZREM', expiring, ARGV[1])
 return 'retried'
-"""
+""",
 )
 """A new attempt of a task that has ended and that the engine has let go of."""
 
-OUTBOX = """
+OUTBOX = Script(
+    None,
+    """
 -- ARGV count
 local task, events = KEYS[1], KEYS[2]
 local is = redis.call('HMGET', task, 'parked', 'acked', 'agent', 'gaps')
 if is[1] or not is[2] then return {} end
 return {is[2], is[3], is[4] or '[]', redis.call('XRANGE', events, '(' .. is[2], '+', 'COUNT', ARGV[1])}
-"""
+""",
+)
 """The oldest events that agent-server does not hold."""
 
-ACKNOWLEDGE = (
+ACKNOWLEDGE = Script(
+    Step.ACKNOWLEDGE,
     _WHEN_FULL
     + _LEAVE
     + """
@@ -157,11 +170,12 @@ if to_attempt > attempt or (to_attempt == attempt and to_seq > seq) then
   redis.call('HSET', task, 'acked', ARGV[2] .. '-' .. ARGV[3])
 end
 return leave_if_done(ARGV[1], ARGV[4])
-"""
+""",
 )
 """agent-server holds all events up to an id."""
 
-RELEASE = (
+RELEASE = Script(
+    Step.RELEASE,
     _WHEN_FULL
     + _LEAVE
     + """
@@ -169,11 +183,13 @@ RELEASE = (
 if redis.call('EXISTS', task) == 0 then return 0 end
 redis.call('HSET', task, 'released', '1')
 return leave_if_done(ARGV[1], ARGV[2])
-"""
+""",
 )
 """The engine has forgotten the attempt's Workflow."""
 
-REVOKE = """#!lua flags=allow-oom
+REVOKE = Script(
+    Step.REVOKE,
+    """#!lua flags=allow-oom
 -- ARGV why
 local task = KEYS[1]
 local is = redis.call('HMGET', task, 'phase', 'final', 'revoked')
@@ -182,19 +198,25 @@ if is[2] == '1' then return {'ended', is[1]} end
 if is[3] then return {'repeated', is[1]} end
 redis.call('HSET', task, 'revoked', ARGV[1])
 return {'revoked', is[1]}
-"""
+""",
+)
 """The wish that a task be cancelled."""
 
-PARK = """#!lua flags=allow-oom
+PARK = Script(
+    Step.PARK,
+    """#!lua flags=allow-oom
 -- ARGV why
 local task = KEYS[1]
 if redis.call('EXISTS', task) == 0 then return 0 end
 redis.call('HSET', task, 'parked', ARGV[1])
 return 1
-"""
+""",
+)
 """agent-server refuses the task's events for good: they stay, and are not sent again."""
 
-FORGET = """#!lua flags=allow-oom
+FORGET = Script(
+    Step.FORGET,
+    """#!lua flags=allow-oom
 -- ARGV id now_s
 local task, events, inbox, open, known, expiring, sizes = unpack(KEYS)
 local due = redis.call('ZSCORE', expiring, ARGV[1])
@@ -202,5 +224,6 @@ if not due or tonumber(due) > tonumber(ARGV[2]) then return 0 end
 redis.call('DEL', task, events)
 for _, key in ipairs({known, expiring, sizes}) do redis.call('ZREM', key, ARGV[1]) end
 return 1
-"""
+""",
+)
 """The time of being remembered is over."""

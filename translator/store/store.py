@@ -12,12 +12,13 @@ from typing import Any, Literal
 
 from redis.asyncio import Redis
 
+from translator.crash_point import Step, around
 from translator.errors import PermanentError, TranslatorError
 from translator.observe.event import Event
 from translator.observe.observation import WorkflowRef
 from translator.observe.state import TaskState
 from translator.store import kept, scripts
-from translator.store.calls import CHUNK, Call, Scripts
+from translator.store.calls import CHUNK, Call, Script, Scripts
 from translator.store.catalogue import Catalogue
 from translator.store.kept import Kept, parse_gaps
 from translator.store.keys import SHARDS, ShardKeys, keys_of
@@ -98,7 +99,8 @@ class Store:
             PermanentError: it refuses us, or holds data that was split otherwise.
         """
         async with wrapped("open the store"):
-            await self._redis.set(SHARDS, self._shards, nx=True)
+            with around(Step.OPEN_STORE):
+                await self._redis.set(SHARDS, self._shards, nx=True)
             held = int(await self._redis.get(SHARDS) or 0)
         if held != self._shards:
             raise PermanentError(
@@ -241,7 +243,8 @@ class Store:
     async def unpark(self, task_id: str) -> bool:
         """Let the task's events be sent again. False: they were not parked."""
         async with wrapped(f"unpark task {task_id}"):
-            return bool(await self._redis.hdel(self._keys(task_id).task(task_id), "parked"))
+            with around(Step.UNPARK):
+                return bool(await self._redis.hdel(self._keys(task_id).task(task_id), "parked"))
 
     async def load(self, task_id: str) -> Record | None:
         """The task's record, or None where the store does not know the task."""
@@ -297,7 +300,7 @@ class Store:
             answers = await pipe.execute()
         return [_open(raw, values, raw in waits) for raw, values in zip(ids, answers, strict=True)]
 
-    async def _run(self, script: str, task_id: str, args: Sequence[Any], what: str) -> Any:
+    async def _run(self, script: Script, task_id: str, args: Sequence[Any], what: str) -> Any:
         return await self._scripts.run(
             script, self._keys(task_id).of(task_id), args, f"{what} task {task_id}"
         )

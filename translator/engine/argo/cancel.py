@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from translator.crash_point import Step
 from translator.engine.argo.answers import Call, RefusedError
 from translator.engine.argo.client import ApiServer
 from translator.engine.argo.objects import (
@@ -29,7 +30,7 @@ async def order_shutdown(api: ApiServer, ref: WorkflowRef) -> None:
     # the uid in a patch is a precondition: a Workflow created anew under this name is not ours to end
     change = {"metadata": {"uid": ref.uid}, "spec": {"shutdown": "Terminate"}}
     try:
-        await api.patch(call, workflow_path(ref.namespace, ref.name), change)
+        await api.patch(Step.SHUTDOWN_WORKFLOW, call, workflow_path(ref.namespace, ref.name), change)
     except RefusedError as error:
         if error.status not in (404, 409):
             raise
@@ -50,7 +51,8 @@ async def delete_unfinished_pods(api: ApiServer, ref: WorkflowRef) -> int:
         name = pod["metadata"]["name"]
         body = {"preconditions": {"uid": pod["metadata"]["uid"]}}
         try:
-            await api.delete(Call("delete", "pods", ref.namespace, name), pod_path(ref.namespace, name), body)
+            call = Call("delete", "pods", ref.namespace, name)
+            await api.delete(Step.DELETE_POD, call, pod_path(ref.namespace, name), body)
         except RefusedError as error:
             if error.status not in (404, 409):
                 raise

@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 import aiohttp
 import structlog
 
+from translator.crash_point import Step, around
 from translator.engine.argo.answers import Call, RefusedError, UnavailableError, fault
 from translator.engine.argo.configuration import load, usual_kubeconfig, with_keepalive
 from translator.errors import PermanentError
@@ -105,22 +106,26 @@ class ApiServer:
         return await self._json(call, "GET", path, query, at_once=at_once)
 
     async def post(
-        self, call: Call, path: str, body: Mapping[str, Any], query: Mapping[str, Any] | None = None
+        self,
+        step: Step,
+        call: Call,
+        path: str,
+        body: Mapping[str, Any],
+        query: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """POST an object; see `get`."""
-        return await self._json(call, "POST", path, query, body)
+        """POST an object; `step` is what that makes durable, for the rest see `get`."""
+        with around(step):
+            return await self._json(call, "POST", path, query, body)
 
-    async def put(self, call: Call, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """PUT an object; see `get`."""
-        return await self._json(call, "PUT", path, None, body)
+    async def patch(self, step: Step, call: Call, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """PATCH an object with a JSON merge patch; see `post`."""
+        with around(step):
+            return await self._json(call, "PATCH", path, None, body)
 
-    async def patch(self, call: Call, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """PATCH an object with a JSON merge patch; see `get`."""
-        return await self._json(call, "PATCH", path, None, body)
-
-    async def delete(self, call: Call, path: str, body: Mapping[str, Any] | None = None) -> None:
-        """DELETE an object; see `get`."""
-        await self._json(call, "DELETE", path, None, body)
+    async def delete(self, step: Step, call: Call, path: str, body: Mapping[str, Any] | None = None) -> None:
+        """DELETE an object; see `post`."""
+        with around(step):
+            await self._json(call, "DELETE", path, None, body)
 
     @asynccontextmanager
     async def stream(

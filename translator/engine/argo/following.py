@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 
+from translator.crash_point import Step
 from translator.engine.argo.answers import Call
 from translator.engine.argo.asking import patiently, stubbornly
 from translator.engine.argo.cancel import order_shutdown
@@ -264,7 +265,9 @@ class Following:
         change = {"metadata": {"uid": uid(pod)}, "spec": {"activeDeadlineSeconds": deadline}}
         path = pod_path(self._ref.namespace, name)
         try:
-            await patiently(lambda: self._means.api.patch(call, path, change), self._means.pace)
+            await patiently(
+                lambda: self._means.api.patch(Step.LOWER_DEADLINE, call, path, change), self._means.pace
+            )
         except PermanentError as error:
             _log.warning(
                 "cannot lower a pod's deadline: the step may run longer", pod=name, error=error.message

@@ -11,6 +11,7 @@ from typing import Any
 
 import structlog
 
+from translator.crash_point import Step
 from translator.engine.argo.answers import Call, RefusedError
 from translator.engine.argo.client import ApiServer
 from translator.engine.argo.objects import ARGO, CORE, collection
@@ -84,7 +85,7 @@ async def _delete(api: ApiServer, metadata: Mapping[str, Any]) -> None:
     path = f"{collection(CORE, 'configmaps', namespace)}/{name}"
     try:
         call = Call("delete", "configmaps", namespace, name)
-        await api.delete(call, path, {"preconditions": {"uid": metadata["uid"]}})
+        await api.delete(Step.DELETE_CONFIGMAP, call, path, {"preconditions": {"uid": metadata["uid"]}})
         _log.info("deleted a configmap without a workflow", configmap=name)
     except RefusedError as error:
         if error.status not in (404, 409):

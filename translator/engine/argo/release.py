@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from translator.crash_point import Step
 from translator.engine.argo.answers import Call, RefusedError
 from translator.engine.argo.client import ApiServer
 from translator.engine.argo.objects import workflow_path
@@ -34,7 +35,8 @@ async def release(api: ApiServer, namespace: str, name: str, uid: str = "") -> N
             kept = [one for one in finalizers if one != LOG_FINALIZER]
             # the version makes it fail, not undo, when another controller changes the list at the same time
             change = {"metadata": {"finalizers": kept, "resourceVersion": metadata["resourceVersion"]}}
-            await api.patch(Call("patch", "workflows", namespace, name), path, change)
+            call = Call("patch", "workflows", namespace, name)
+            await api.patch(Step.REMOVE_FINALIZER, call, path, change)
         except RefusedError as error:
             if error.status == 404:
                 return

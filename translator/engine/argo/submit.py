@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from translator.crash_point import Step
 from translator.engine.argo.answers import Call, RefusedError, UnavailableError
 from translator.engine.argo.client import ApiServer
 from translator.engine.argo.objects import ARGO, CORE, collection, workflow_path
@@ -46,7 +47,9 @@ async def _ensure_workflow(api: ApiServer, rendered: Rendered) -> dict[str, Any]
     namespace, name = rendered.namespace, rendered.name
     try:
         call = Call("create", "workflows", namespace, name)
-        return await api.post(call, collection(ARGO, "workflows", namespace), rendered.workflow, STRICT)
+        return await api.post(
+            Step.CREATE_WORKFLOW, call, collection(ARGO, "workflows", namespace), rendered.workflow, STRICT
+        )
     except RefusedError as error:
         if error.status != 409:
             raise
@@ -107,7 +110,9 @@ async def _ensure_files(api: ApiServer, rendered: Rendered, files: Mapping[str, 
 async def _create_files(api: ApiServer, files: Mapping[str, Any]) -> dict[str, Any]:
     namespace, name = files["metadata"]["namespace"], files["metadata"]["name"]
     call = Call("create", "configmaps", namespace, name)
-    return await api.post(call, collection(CORE, "configmaps", namespace), files, STRICT)
+    return await api.post(
+        Step.CREATE_CONFIGMAP, call, collection(CORE, "configmaps", namespace), files, STRICT
+    )
 
 
 async def _own(api: ApiServer, files: Mapping[str, Any], workflow: Mapping[str, Any]) -> None:
@@ -124,7 +129,8 @@ async def _own(api: ApiServer, files: Mapping[str, Any], workflow: Mapping[str, 
     change = {"metadata": {"uid": metadata["uid"], "ownerReferences": [owner]}}
     path = f"{collection(CORE, 'configmaps', namespace)}/{name}"
     try:
-        await api.patch(Call("patch", "configmaps", namespace, name), path, change)
+        call = Call("patch", "configmaps", namespace, name)
+        await api.patch(Step.OWN_CONFIGMAP, call, path, change)
     except RefusedError as error:
         if error.status not in (404, 409):
             raise
@@ -137,7 +143,8 @@ async def _discard(api: ApiServer, files: Mapping[str, Any]) -> None:
     path = f"{collection(CORE, 'configmaps', namespace)}/{name}"
     try:
         body = {"preconditions": {"uid": metadata["uid"]}}
-        await api.delete(Call("delete", "configmaps", namespace, name), path, body)
+        call = Call("delete", "configmaps", namespace, name)
+        await api.delete(Step.DELETE_CONFIGMAP, call, path, body)
     except RefusedError as error:
         if error.status not in (403, 404, 409):
             raise

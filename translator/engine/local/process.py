@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from translator.crash_point import Step, around
 from translator.errors import TemporaryError
 
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
@@ -109,7 +110,9 @@ class Process:
             }
         ).encode()
         process = cls(supervisor)
-        process._order(b"%08x" % len(step) + step)
+        with around(Step.START_PROCESS):
+            # until it has its order the supervisor starts nothing
+            process._order(b"%08x" % len(step) + step)
         return process
 
     def terminate(self) -> None:
