@@ -5,17 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from io import BytesIO
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import aiohttp
 
 from translator.agent_server.address import join
 from translator.agent_server.json_text import MalformedError
-from translator.agent_server.protocol import EVENTS_PATH, encode_events, parse_held
+from translator.agent_server.protocol import (
+    EVENTS_PATH,
+    Known,
+    encode_events,
+    encode_question,
+    parse_held,
+    parse_known,
+)
 from translator.agent_server.verdict import EXCERPT, failure, retry_after, succeeded
 from translator.errors import TemporaryError
 
 MAX_ANSWER = 4 * 1024 * 1024
+
+_T = TypeVar("_T")
 
 
 def _utc_now() -> datetime:
@@ -85,8 +94,23 @@ class AgentServerClient:
                 the same events again is right and harmless.
             PermanentError: agent-server refuses this batch.
         """
+        return await self._post(encode_events(events), parse_held)
+
+    async def known(self, attempts: Sequence[tuple[str, int]]) -> dict[tuple[str, int], Known]:
+        """Ask what agent-server knows of attempts.
+
+        Returns:
+            By (taskId, attempt); those of tasks that it does not know are missing.
+
+        Raises:
+            TemporaryError: as `send`.
+            PermanentError: agent-server does not take such a question.
+        """
+        return await self._post(encode_question(attempts), parse_known)
+
+    async def _post(self, content: bytes, read: Callable[[bytes], _T]) -> _T:
         # as a file: aiohttp would write bytes in one go, holding up the event loop
-        body = BytesIO(encode_events(events))
+        body = BytesIO(content)
         try:
             async with self._connections().post(
                 self._url, data=body, headers=self._headers, timeout=self._timeout, allow_redirects=False
@@ -96,7 +120,7 @@ class AgentServerClient:
                     # an encoded character has at most four bytes
                     start = await _read(answer, EXCERPT * 4)
                     raise failure(self.url, answer.status, start.decode(errors="replace"), wait)
-                return parse_held(await _read(answer, MAX_ANSWER))
+                return read(await _read(answer, MAX_ANSWER))
         except TimeoutError as error:
             raise TemporaryError(f"POST {self.url} had no answer within {self._seconds:g} s") from error
         except (aiohttp.ClientError, OSError) as error:

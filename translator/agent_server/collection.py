@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from translator.agent_server.faults import Fault, Faults
 from translator.agent_server.feed import Feed
 from translator.agent_server.ledger import Ledger, Violation
+from translator.agent_server.protocol import Known
 
 REORDER_S: Final = 1.0
 """Seconds that an answer is held back for another to overtake it, where none comes."""
@@ -31,6 +32,22 @@ class Collection:
         self.events: Feed[Mapping[str, Any]] = Feed()
         self.violations: Feed[Violation] = Feed()
         self._answered = asyncio.Event()
+        self._tasks: set[str] = set()
+
+    def hand_out(self, task_ids: Iterable[str]) -> None:
+        """Note that these tasks are for agents."""
+        self._tasks.update(task_ids)
+
+    def known(self, attempts: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Known]:
+        """What is known of attempts; those of tasks that are not known are left out."""
+        known = {}
+        for task_id, attempt in attempts:
+            if task_id in self._tasks or self.ledger.knows(task_id):
+                final = self.ledger.final(task_id, attempt)
+                known[task_id, attempt] = Known(
+                    self.ledger.held(task_id, attempt), final["phase"] if final else ""
+                )
+        return known
 
     def close(self) -> None:
         """Tell everyone who waits that nothing more will come."""

@@ -63,6 +63,7 @@ class Ledger:
         self.kept: list[Mapping[str, Any]] = []
         self.violations: list[Violation] = []
         self._attempts: dict[tuple[str, int], Attempt] = {}
+        self._tasks: set[str] = set()
 
     def take(self, events: Iterable[Mapping[str, Any]]) -> dict[tuple[str, int], int]:
         """Take a batch (of `protocol.parse_events`) and say what is held of its attempts now.
@@ -89,6 +90,10 @@ class Ledger:
         """An attempt's final status, once it has come."""
         known = self._attempts.get((task_id, attempt))
         return known.final if known else None
+
+    def knows(self, task_id: str) -> bool:
+        """Whether anything is held of a task."""
+        return task_id in self._tasks
 
     def log(self, log_id: str) -> dict[str, Any] | None:
         """The log of the last attempt of ``taskId---agentId``, None for an unknown one.
@@ -128,6 +133,7 @@ class Ledger:
         for message in _faults(event, attempt.steps):
             self._violated(event, message)
         attempt.events.append(event)
+        self._tasks.add(event["taskId"])
         self.kept.append(event)
 
     def _violated(self, event: Mapping[str, Any], message: str) -> None:

@@ -30,8 +30,10 @@ from translator.agent_server.protocol import (
     Refusal,
     TaskItem,
     encode_held,
+    encode_known,
     parse_batch,
     parse_events,
+    parse_question,
 )
 from translator.agent_server.protocol.frames import CALL_TASK, LINK_PATH
 from translator.errors import PermanentError, TemporaryError
@@ -198,6 +200,7 @@ class StandIn:
         data = parse_json(await read_json(request))
         entries = parse_batch(data)
         assert isinstance(data, list)
+        self._collection.hand_out(entry.task_id for entry in entries if isinstance(entry, TaskItem))
         pairs = zip(data, entries, strict=True)
         self._route(
             [(entry.agent_id, (entry.task_id, raw)) for raw, entry in pairs if isinstance(entry, TaskItem)]
@@ -210,6 +213,10 @@ class StandIn:
 
     async def _take_events(self, request: web.Request) -> web.StreamResponse:
         body = await read_json(request)
+        if asked := parse_question(body):
+            return web.Response(
+                body=encode_known(self._collection.known(asked)), content_type="application/json"
+            )
         fault = self.faults.take() or Fault()
         await asyncio.sleep(fault.delay)
         if fault.drop == "before":

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 
+import aiohttp
 import pytest
 
 from translator.agent_server.client import AgentServerClient
 from translator.agent_server.faults import Fault
-from translator.agent_server.protocol import BATCH_PATH
+from translator.agent_server.protocol import BATCH_PATH, Known
 from translator.errors import PermanentError, TemporaryError
 
 TASK = {"taskId": "t1", "taskType": "CloudTask", "agentId": "a", "args": {"taskYaml": "x"}, "extra": [1]}
@@ -200,3 +201,20 @@ async def test_tasks_that_cannot_be_stored_come_again(stand_in, sender, intake, 
     intake.trouble = None
     assert await stand_in.answer("t1") == {"taskId": "t1", "outcome": "accepted"}
     assert len(intake.items) == 1
+
+
+async def test_what_is_known_of_attempts_is_told_when_asked(stand_in, sender):
+    await sender.send(whole("ended"))
+    await sender.send(whole("begun")[:2])
+    async with aiohttp.ClientSession() as http, http.post(stand_in.url + BATCH_PATH, json=[TASK]) as answer:
+        assert answer.status == 200
+    stand_in.faults.add(Fault(status=503))
+    asked = [("ended", 1), ("begun", 1), ("begun", 2), ("t1", 1), ("nobody's", 1)]
+    assert await sender.known(asked) == {
+        ("ended", 1): Known(3, "Succeeded"),
+        ("begun", 1): Known(2),
+        ("begun", 2): Known(0),
+        ("t1", 1): Known(0),
+    }
+    with pytest.raises(TemporaryError, match="503"):
+        await sender.send(whole("a question takes no fault and brings no event"))

@@ -14,7 +14,7 @@ from tests.unit.agent_server.link.frames import SCHEMA as LINK_SCHEMA
 from tests.unit.agent_server.link.frames import check
 from translator.agent_server.faults import parse_faults
 from translator.agent_server.ledger import Ledger
-from translator.agent_server.protocol import parse_batch, parse_held
+from translator.agent_server.protocol import Known, parse_batch, parse_held, parse_known, parse_question
 from translator.agent_server.protocol.frame_text import decode
 from translator.agent_server.protocol.frames import Unknown
 from translator.observe import reducer
@@ -42,13 +42,16 @@ def test_the_schema_is_one():
 
 
 def test_the_documents_examples_are_what_the_code_reads():
-    tasks, answers, batch, kinds, held, *link, faults = EXAMPLES
+    tasks, answers, batch, kinds, held, asking, *link, faults = EXAMPLES
     assert [type(entry).__name__ for entry in parse_batch(tasks)] == ["TaskItem"]
     assert [answer["outcome"] for answer in answers] == ["accepted", "duplicate", "conflict", "rejected"]
     for event in [*batch["events"], *kinds]:
         VALIDATOR.validate(event)
     assert {event["kind"] for event in [*batch["events"], *kinds]} == {str(kind) for kind in Kind}
     assert parse_held(json.dumps(held).encode()) == {("task123", 1): 5}
+    question, known = [json.dumps(each).encode() for each in asking]
+    assert len(parse_question(question)) == 3
+    assert parse_known(known) == {("task123", 1): Known(5), ("task124", 1): Known(9, "Succeeded")}
     assert len(parse_faults(faults)) == 6
     frames = [frame for block in link for frame in block]
     for frame in frames:

@@ -30,7 +30,8 @@ from translator.agent_server.link.agent import AgentLink
 from translator.agent_server.link.calls import Calls, Method
 from translator.agent_server.link.connection import CLOSE_S, Connection
 from translator.agent_server.link.machine import GOING_AWAY, HEARTBEAT_S, MALFORMED, State
-from translator.agent_server.protocol.frames import CALL_TASK, MAX_FRAME
+from translator.agent_server.protocol.fields import Known, asked, read_known
+from translator.agent_server.protocol.frames import CALL_KNOWN, CALL_TASK, MAX_FRAME
 from translator.agent_server.verdict import MAX_RETRY_AFTER
 from translator.errors import PermanentError, TemporaryError, TranslatorError
 
@@ -158,6 +159,27 @@ class LinkClient:
         finally:
             del self._offers[number]
             self._link.withdraw(number)
+
+    async def known(self, attempts: Sequence[Key]) -> dict[Key, Known]:
+        """Ask what agent-server knows of attempts.
+
+        Returns:
+            By (taskId, attempt); those of tasks that it does not know are missing.
+
+        Raises:
+            TemporaryError: the link is away, or no answer that makes sense came in time.
+            PermanentError: agent-server does not take such a question.
+        """
+        if not self._link.takes_calls:
+            raise PermanentError(
+                f"link {self._url}: agent-server takes no calls, so it cannot say what it holds",
+                reason="AgentServerRefused",
+                remedy=f"let it answer the call {CALL_KNOWN} (docs/protocol.md)",
+            )
+        try:
+            return read_known(await self.call(CALL_KNOWN, asked(attempts), timeout=self._timeout))
+        except MalformedError as error:
+            raise TemporaryError(f"link {self._url}: call {CALL_KNOWN}: {error.message}") from error
 
     async def call(self, method: str, params: Any = None, *, timeout: float = 10.0) -> Any:  # noqa: ASYNC109 - it goes over the wire
         """Ask agent-server, and give its result.

@@ -18,7 +18,8 @@ from translator.agent_server.link.calls import Calls
 from translator.agent_server.link.connection import CLOSE_S, Connection
 from translator.agent_server.link.machine import GOING_AWAY, HEARTBEAT_S, REPLACED
 from translator.agent_server.link.server import ServerLink
-from translator.agent_server.protocol.frames import MAX_FRAME
+from translator.agent_server.protocol.fields import known_rows, read_asked
+from translator.agent_server.protocol.frames import CALL_KNOWN, MAX_FRAME
 from translator.agent_server.verdict import is_passing, retry_after
 from translator.errors import TemporaryError
 
@@ -34,6 +35,7 @@ class _Agent:
         self.name = name
         self.link = link
         self.calls = Calls(link, self.wake)
+        self.calls.methods = {CALL_KNOWN: self._known}
         self._collection = collection
         self._answered = answered
         self._connection: Connection | None = None
@@ -77,6 +79,9 @@ class _Agent:
     async def close(self) -> None:
         self.hang_up(GOING_AWAY, "the server stops")
         await self.calls.close()
+
+    async def _known(self, params: Any) -> Any:
+        return known_rows(self._collection.known(read_asked(params)))
 
     def _act(self, action: Action) -> None:
         if isinstance(action, Greeted):

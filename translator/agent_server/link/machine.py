@@ -103,6 +103,11 @@ class Machine:
         self._called: set[int] = set()
         self._last_called = 0
 
+    @property
+    def takes_calls(self) -> bool:
+        """Whether the other side, while the link is open, takes calls."""
+        return self.state is not State.OPEN or self._peer_calls
+
     def connected(self, now: float) -> None:
         """A connection is there."""
         self.state = State.GREETING

@@ -4,6 +4,7 @@ Bytes, text and JSON data in, values out, and back; no I/O, no clock. No other p
 written. Here are HTTP's; those of the link are in `translator.agent_server.protocol.frames`.
 """
 
+from translator.agent_server.protocol.fields import Known
 from translator.agent_server.protocol.http import (
     BATCH_PATH,
     CALL_PATH,
@@ -18,10 +19,14 @@ from translator.agent_server.protocol.http import (
     TaskItem,
     encode_events,
     encode_held,
+    encode_known,
+    encode_question,
     error_body,
     parse_batch,
     parse_events,
     parse_held,
+    parse_known,
+    parse_question,
 )
 
 __all__ = [
@@ -34,12 +39,17 @@ __all__ = [
     "MAX_ITEMS",
     "TASK_TYPES",
     "Answer",
+    "Known",
     "Refusal",
     "TaskItem",
     "encode_events",
     "encode_held",
+    "encode_known",
+    "encode_question",
     "error_body",
     "parse_batch",
     "parse_events",
     "parse_held",
+    "parse_known",
+    "parse_question",
 ]

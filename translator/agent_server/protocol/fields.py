@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 from translator.agent_server.json_text import MalformedError
-from translator.observe.event import Kind
+from translator.observe.event import Kind, Phase
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What agent-server knows of an attempt.
+
+    Attributes:
+        seq: the highest that it holds without a gap; 0: it knows the task, and holds nothing of the attempt.
+        phase: of the final status, where it holds that; empty: it does not.
+    """
+
+    seq: int
+    phase: str = ""
 
 
 def dump(data: object) -> bytes:
@@ -78,6 +92,52 @@ def read_held(rows: Sequence[Any], where: str) -> dict[tuple[str, int], int]:
         task, attempt, seq = identity(row, f"{where}[{index}]", least_seq=0)
         held[task, attempt] = seq
     return held
+
+
+def asked(attempts: Iterable[tuple[str, int]]) -> dict[str, Any]:
+    """The question for what is known of these attempts, as (taskId, attempt)."""
+    return {"ask": [{"taskId": task, "attempt": attempt} for task, attempt in attempts]}
+
+
+def read_asked(data: object) -> list[tuple[str, int]]:
+    """The attempts of a question.
+
+    Raises:
+        MalformedError: it is none.
+    """
+    attempts = []
+    for index, row in enumerate(member(data, "ask")):
+        task, attempt, _ = identity(
+            {**row, "seq": 0} if isinstance(row, dict) else row, f"ask[{index}]", least_seq=0
+        )
+        attempts.append((task, attempt))
+    return attempts
+
+
+def known_rows(known: Mapping[tuple[str, int], Known]) -> dict[str, Any]:
+    """The answer to a question, without the attempts of tasks that are not known."""
+    rows = held_rows({key: each.seq for key, each in known.items()})
+    phases = [{"phase": each.phase} if each.phase else {} for each in known.values()]
+    return {"held": [{**row, **phase} for row, phase in zip(rows, phases, strict=True)]}
+
+
+def read_known(data: object) -> dict[tuple[str, int], Known]:
+    """What an answer says of the attempts that were asked for.
+
+    Raises:
+        MalformedError: it is no such answer.
+    """
+    known: dict[tuple[str, int], Known] = {}
+    for index, row in enumerate(member(data, "held")):
+        task, attempt, seq = identity(row, f"held[{index}]", least_seq=0)
+        phase = row.get("phase", "")
+        if not isinstance(phase, str) or phase not in _FINAL:
+            raise MalformedError("no-phase", f"held[{index}]: phase must be a final one, or left out")
+        known[task, attempt] = Known(seq, phase)
+    return known
+
+
+_FINAL = frozenset({"", *(str(phase) for phase in Phase if phase.final)})
 
 
 def is_count(value: object, least: int) -> TypeGuard[int]:

@@ -11,6 +11,9 @@ VERSION: Final = 1
 CALL_TASK: Final = "codo/call"
 """The method by which a server submits one task and gets its answer: params and result as in HTTP's."""
 
+CALL_KNOWN: Final = "held"
+"""The method by which an agent asks what is held of attempts: params and result as in HTTP's question."""
+
 CAPABILITIES: Final = ("tasks", "events", "calls")
 
 MAX_FRAME: Final = 64 * 1024 * 1024

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from translator.agent_server.json_text import MalformedError, parse_json, unfit
-from translator.agent_server.protocol.fields import dump, held_rows, kind_of, member, read_events, read_held
+from translator.agent_server.protocol.fields import (
+    Known,
+    asked,
+    dump,
+    held_rows,
+    kind_of,
+    known_rows,
+    member,
+    read_asked,
+    read_events,
+    read_held,
+    read_known,
+)
 from translator.task.problem import Problem, Severity
 
 BATCH_PATH: Final = "/api/v1/agent/task/batch"
@@ -129,6 +141,35 @@ def parse_events(body: bytes) -> list[dict[str, Any]]:
         MalformedError: it is no batch of events, or one lacks what identifies it.
     """
     return read_events(parse_json(body))
+
+
+def encode_question(attempts: Iterable[tuple[str, int]]) -> bytes:
+    """The question for what is known of these attempts, as the body of one POST that brings no events."""
+    return dump({"events": [], **asked(attempts)})
+
+
+def parse_question(body: bytes) -> list[tuple[str, int]]:
+    """The attempts that a POST asks about, as agent-server reads it; none where it brings events.
+
+    Raises:
+        MalformedError: the question is none.
+    """
+    data = parse_json(body)
+    return read_asked(data) if isinstance(data, dict) and "ask" in data else []
+
+
+def encode_known(known: Mapping[tuple[str, int], Known]) -> bytes:
+    """The answer to a question."""
+    return dump(known_rows(known))
+
+
+def parse_known(body: bytes) -> dict[tuple[str, int], Known]:
+    """Read the answer to a question: what is known, by (taskId, attempt).
+
+    Raises:
+        MalformedError: it is no such answer.
+    """
+    return read_known(parse_json(body))
 
 
 def encode_held(held: Mapping[tuple[str, int], int]) -> bytes:

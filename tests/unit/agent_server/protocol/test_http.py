@@ -11,13 +11,18 @@ from translator.agent_server.json_text import MalformedError, parse_json
 from translator.agent_server.protocol import (
     MAX_ITEMS,
     Answer,
+    Known,
     Refusal,
     TaskItem,
     encode_events,
     encode_held,
+    encode_known,
+    encode_question,
     parse_batch,
     parse_events,
     parse_held,
+    parse_known,
+    parse_question,
 )
 from translator.task.problem import Problem, Severity
 
@@ -241,3 +246,32 @@ def test_an_answer_that_makes_no_sense_is_malformed(body):
 def test_what_is_held_may_grow_new_fields():
     body = b'{"held": [{"taskId": "t", "attempt": 2, "seq": 0, "since": "x"}], "next": 1}'
     assert parse_held(body) == {("t", 2): 0}
+
+
+def test_a_question_and_its_answer_come_back_as_they_were():
+    attempts = [("t1", 1), ("ü", 7)]
+    assert parse_question(encode_question(attempts)) == attempts
+    known = {("t1", 1): Known(0), ("ü", 7): Known(12, "TimedOut")}
+    assert parse_known(encode_known(known)) == known
+
+
+def test_a_question_is_no_event_to_who_does_not_know_it():
+    assert parse_events(encode_question([("t1", 1)])) == []
+    assert parse_question(encode_events([])) == []
+
+
+@pytest.mark.parametrize("body", [b'{"ask": 1}', b'{"ask": [1]}', b'{"ask": [{"taskId": "", "attempt": 1}]}'])
+def test_what_is_no_question_is_malformed(body):
+    with pytest.raises(MalformedError):
+        parse_question(body)
+
+
+@pytest.mark.parametrize("phase", ["Running", "", "Gone", 1, None, ["Failed"]])
+def test_a_phase_that_is_not_final_is_no_answer(phase):
+    row = {"taskId": "t", "attempt": 1, "seq": 1, "phase": phase}
+    body = json.dumps({"held": [row]}).encode()
+    if phase == "":
+        assert parse_known(body) == {("t", 1): Known(1)}
+    else:
+        with pytest.raises(MalformedError, match="phase"):
+            parse_known(body)
