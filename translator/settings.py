@@ -9,17 +9,27 @@ Kubernetes itself sets TRANSLATOR_SERVICE_HOST and the like where a Service is c
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from translator.errors import PermanentError
 
 _FILE = "_file"
+
+_LABEL = re.compile("[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+"""RFC 1123, as Kubernetes has it for the names of namespaces."""
 
 _SEED_KEYS = {
     "server_address": "SERVER-ADDRESS",
@@ -88,7 +98,10 @@ class Argo(BaseModel):
         default=None, description="absent: KUBECONFIG, or the cluster that this pod runs in"
     )
     context: str = Field(default="", description="the kubeconfig's context; empty: its current one")
-    namespace: str = Field(default="", description="the only namespace that is watched; empty: all")
+    namespaces: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="where tasks may run, the only ones watched (variable: with commas); empty: anywhere",
+    )
     logs_at_once: int = Field(default=200, ge=1, description="container logs read at the same time")
     kill_grace_seconds: float = Field(
         default=60, ge=0, description="from a termination to the deletion of pods that still run"
@@ -98,6 +111,16 @@ class Argo(BaseModel):
         pattern="^(https?://|$)",
         description="where people watch a Workflow; {namespace}, {name} and {uid} are replaced",
     )
+
+    @field_validator("namespaces", mode="before")
+    @classmethod
+    def _are_names(cls, value: object) -> object:
+        if isinstance(value, str):
+            value = [name.strip() for name in value.split(",") if name.strip()]
+        for name in value if isinstance(value, list | tuple) else ():
+            if not isinstance(name, str) or not _LABEL.fullmatch(name):
+                raise ValueError(f"{name!r} cannot be a namespace's name")
+        return value
 
 
 class Settings(BaseSettings):

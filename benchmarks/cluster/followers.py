@@ -54,7 +54,7 @@ class Followers:
 
 
 async def _main(url: str, count: int) -> list[tuple[float, float]]:
-    engine = ArgoEngine(ApiServer(Configuration(host=url)), namespace=NAMESPACE)
+    engine = ArgoEngine(ApiServer(Configuration(host=url)), namespaces=[NAMESPACE])
     await engine.start()
     followers = Followers(engine, count)
     stop = asyncio.Event()

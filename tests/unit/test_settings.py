@@ -51,6 +51,15 @@ def test_variables_that_kubernetes_sets_for_a_service_are_no_settings(monkeypatc
     load_settings()
 
 
+def test_namespaces_are_a_list_or_names_with_commas(file, monkeypatch):
+    assert load_settings().argo.namespaces == ()
+    assert load_settings(file("argo: {namespaces: [team-a, team-b]}")).argo.namespaces == ("team-a", "team-b")
+    monkeypatch.setenv("TRANSLATOR_ARGO__NAMESPACES", "team-c, team-d")
+    assert load_settings(file("argo: {namespaces: [team-a]}")).argo.namespaces == ("team-c", "team-d")
+    monkeypatch.setenv("TRANSLATOR_ARGO__NAMESPACES", "")
+    assert load_settings().argo.namespaces == ()
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -68,6 +77,10 @@ def test_variables_that_kubernetes_sets_for_a_service_are_no_settings(monkeypatc
         ("workflow: {layout: tree}", "workflow.layout (or TRANSLATOR_WORKFLOW__LAYOUT): Input should be"),
         ("listen: 0.0.0.0:99999", "listen (or TRANSLATOR_LISTEN): Value error, must be HOST:PORT"),
         ("SERVER-ADDRESS: agent-server:8080", "Value error, must be http://HOST:PORT or https://HOST"),
+        (
+            "argo: {namespaces: [team-a, Team_B]}",
+            "argo.namespaces (or TRANSLATOR_ARGO__NAMESPACES): Value error, 'Team_B' cannot be",
+        ),
         ("- a", "must be a mapping of settings, not list"),
         ("a: [", "did not find expected node content"),
         ("a: !!python/object:os.system {}", "could not determine a constructor"),

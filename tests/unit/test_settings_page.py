@@ -21,7 +21,7 @@ def rows(model: type[BaseModel], key: str = "", variable: str = "TRANSLATOR_") -
         if group is not None:
             yield from rows(group, f"{here}.", f"{variable}{name.upper()}__")
             continue
-        default = "" if field.is_required() or field.default in (None, "") else f"`{field.default}`"
+        default = "" if field.is_required() or field.default in (None, "", ()) else f"`{field.default}`"
         yield f"| `{here}` | `{variable}{name.upper()}` | {default} | {field.description} |"
 
 

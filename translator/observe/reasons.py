@@ -40,6 +40,7 @@ WORKFLOW_TOO_LARGE: Final = "WorkflowTooLarge"
 QUOTA_EXCEEDED: Final = "QuotaExceeded"
 ADMISSION_DENIED: Final = "AdmissionDenied"
 NAMESPACE_NOT_FOUND: Final = "NamespaceNotFound"
+NAMESPACE_NOT_WATCHED: Final = "NamespaceNotWatched"
 FORBIDDEN: Final = "Forbidden"
 CONFLICT: Final = "Conflict"
 NOT_FOUND: Final = "NotFound"
@@ -71,6 +72,7 @@ REMEDIES: Final[dict[str, str]] = {
     QUOTA_EXCEEDED: "free or raise the namespace's ResourceQuota, or ask for less in computeResources",
     ADMISSION_DENIED: "change the task so that the cluster's admission policy named in the message allows it",
     NAMESPACE_NOT_FOUND: "create the namespace, or name one that exists",
+    NAMESPACE_NOT_WATCHED: "name a namespace where tasks may run, or have it added to argo.namespaces",
     FORBIDDEN: "give the translator's service account the permission that the message names",
     CONFLICT: "use another task id, or delete the object of the same name",
     NOT_FOUND: "submit the task again: what the message names was deleted, or never existed",

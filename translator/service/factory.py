@@ -42,7 +42,7 @@ def _argo(settings: Settings) -> Engine:
     return ArgoEngine.from_kubeconfig(
         str(chosen.kubeconfig.expanduser()) if chosen.kubeconfig else None,
         context=chosen.context or None,
-        namespace=chosen.namespace,
+        namespaces=chosen.namespaces,
         logs_at_once=chosen.logs_at_once,
         kill_grace_s=chosen.kill_grace_seconds,
     )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from typing import Any
@@ -12,6 +13,7 @@ from translator.engine.argo.client import ApiServer
 from translator.engine.argo.engine import ArgoEngine
 from translator.engine.argo.watching import Pace
 from translator.errors import PermanentError, TemporaryError
+from translator.observe import reasons
 from translator.observe.observation import (
     LogEnd,
     LogGap,
@@ -24,6 +26,7 @@ from translator.observe.observation import (
     WorkflowSeen,
 )
 from translator.service.engine import Engine
+from translator.workflow.rendered import Rendered
 
 REF = WorkflowRef("default", "w", "uid-w")
 LABELS = {"codo.dev/task-id": "t", "workflows.argoproj.io/workflow": "w"}
@@ -106,7 +109,7 @@ async def test_a_workflow_is_told_after_its_pods(fake: FakeApi, engine: ArgoEngi
     await engine.start()
     follow = Follow(engine)
     await follow.next(WorkflowSeen)
-    assert [type(one) for one in follow.seen if not isinstance(one, LogLines)] == [
+    assert [type(one) for one in follow.seen if isinstance(one, PodSeen | WorkflowSeen)] == [
         PodSeen,
         PodSeen,
         WorkflowSeen,
@@ -317,6 +320,62 @@ async def test_start_says_what_is_missing(
         await engine.start()
 
 
+async def test_some_namespaces_are_watched_and_nothing_is_asked_of_others(
+    fake: FakeApi, api: ApiServer, pace: Pace
+) -> None:
+    engine = ArgoEngine(api, namespaces=["team-a", "default"], pace=pace)
+    await engine.start()
+    await fake.watched("pods", 2)
+    await fake.watched("workflows", 2)
+    await fake.put("workflows", workflow("Running"))
+    follow = Follow(engine)
+    await follow.next(WorkflowSeen)
+    await fake.put("workflows", workflow("Failed"))
+    assert (await follow.next(WorkflowSeen)).object["status"]["phase"] == "Failed"
+    await follow.close()
+    await fake.until(lambda: fake.count("GET", "/configmaps") == 2)
+    await engine.close()
+    outside = [path for _, path, _ in fake.requests if not re.search("/namespaces/(team-a|default)/", path)]
+    assert outside == []
+
+
+async def test_a_task_for_a_namespace_that_is_not_watched_is_refused(api: ApiServer, pace: Pace) -> None:
+    engine = ArgoEngine(api, namespaces=["team-a"], pace=pace)
+    elsewhere = Rendered({"metadata": {"namespace": "team-b", "name": "w"}})
+    with pytest.raises(PermanentError, match=r"team-b: argo\.namespaces has only team-a") as refused:
+        await engine.submit(elsewhere)
+    assert refused.value.reason == reasons.NAMESPACE_NOT_WATCHED
+    await engine.close()
+
+
+async def test_a_namespace_that_is_taken_off_the_list_is_watched_while_tasks_run_in_it(
+    fake: FakeApi, api: ApiServer, pace: Pace
+) -> None:
+    engine = ArgoEngine(api, namespaces=["team-a"], pace=pace)
+    await engine.start()
+    await fake.put("workflows", workflow("Running"))
+    follow = Follow(engine)
+    await follow.next(WorkflowSeen)
+    await fake.watched("workflows", 2)
+    await fake.put("workflows", workflow("Failed"))
+    await follow.until(
+        lambda one: isinstance(one, WorkflowSeen) and one.object["status"]["phase"] == "Failed"
+    )
+    await follow.close()
+    await engine.close()
+
+
+async def test_a_namespace_without_permission_keeps_no_other_from_being_served(
+    fake: FakeApi, api: ApiServer, pace: Pace
+) -> None:
+    refusal = says(403, status(403, "workflows is forbidden"))
+    fake.faults["GET", "workflows"].append(refusal)
+    engine = ArgoEngine(api, namespaces=["gone", "default"], pace=pace)
+    await engine.start()
+    await fake.watched("workflows", 2)
+    await engine.close()
+
+
 async def test_a_cluster_that_is_not_there(pace: Pace, unused_tcp_port: int) -> None:
     from kubernetes.aio.client import Configuration
 
@@ -337,5 +396,6 @@ async def test_leaving_a_follow_leaves_nothing_behind(fake: FakeApi, engine: Arg
                 break
     left = {str(task.get_coro()) for task in asyncio.all_tasks()}
     assert not [coro for coro in left if "Following" in coro or "PodLog" in coro]
-    assert engine._means.pods._sinks == {}
-    assert engine._means.workflows._sinks == {}
+    watch = engine._watches.of("default")
+    assert watch.pods._sinks == {}
+    assert watch.workflows._sinks == {}

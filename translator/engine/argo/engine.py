@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -14,16 +14,16 @@ from translator.engine.argo.answers import Call
 from translator.engine.argo.cancel import delete_unfinished_pods, order_shutdown
 from translator.engine.argo.client import ApiServer
 from translator.engine.argo.following import Following, Means
-from translator.engine.argo.objects import ARGO, CORE, collection, pod_key, workflow_key
+from translator.engine.argo.objects import ARGO, CORE, collection
 from translator.engine.argo.reaper import reap
-from translator.engine.argo.reflector import Reflector
 from translator.engine.argo.release import release
 from translator.engine.argo.slots import Slots
 from translator.engine.argo.submit import submit
-from translator.engine.argo.watching import Pace, Scope
-from translator.errors import TranslatorError
+from translator.engine.argo.watches import Watches
+from translator.engine.argo.watching import Pace
+from translator.errors import PermanentError, TranslatorError
+from translator.observe import reasons
 from translator.observe.observation import Observation, WorkflowRef
-from translator.workflow.names import TASK_ID
 from translator.workflow.rendered import Rendered
 
 REAP_S = 600.0
@@ -41,7 +41,7 @@ class ArgoEngine:
 
     Args:
         api: the API server; opened and closed with the engine.
-        namespace: where all Workflows run; empty: in any namespace.
+        namespaces: where Workflows may run; empty: in any namespace.
         logs_at_once: how many logs are read at once.
         kill_grace_s: seconds from `terminate` to the deletion of the pods that still run.
         pace: how long things take.
@@ -52,27 +52,19 @@ class ArgoEngine:
         self,
         api: ApiServer,
         *,
-        namespace: str = "",
+        namespaces: Sequence[str] = (),
         logs_at_once: int = 200,
         kill_grace_s: float = 60,
         pace: Pace | None = None,
         now: Callable[[], datetime] = _now,
     ) -> None:
         pace = pace or Pace()
-        workflows = Scope("workflows", collection(ARGO, "workflows", namespace), namespace, TASK_ID)
-        pods = Scope("pods", collection(CORE, "pods", namespace), namespace, TASK_ID)
         self._api = api
-        self._namespace = namespace
         self._kill_grace_s = kill_grace_s
         self._pace = pace
         self._now = now
-        self._means = Means(
-            api=api,
-            workflows=Reflector(api, workflows, pace, workflow_key),
-            pods=Reflector(api, pods, pace, pod_key),
-            slots=Slots(logs_at_once),
-            pace=pace,
-        )
+        self._watches = Watches(api, namespaces, pace, self._keep_doing)
+        self._means = Means(api=api, watches=self._watches, slots=Slots(logs_at_once), pace=pace)
         self._ending: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -92,16 +84,20 @@ class ArgoEngine:
     async def start(self) -> None:
         """Check that the cluster is there and lets us watch, and begin to.
 
+        A namespace that is refused while another is not keeps nobody from starting: it is logged, and
+        watched as soon as that is allowed.
+
         Raises:
             TemporaryError: it cannot be reached.
             PermanentError: no cluster is configured, Argo is not installed, or a permission is missing.
         """
         await self._api.open()
-        for resource, base in (("workflows", ARGO), ("pods", CORE)):
-            call = Call("list", resource, self._namespace)
-            await self._api.get(call, collection(base, resource, self._namespace), {"limit": 1})
-        self._keep_doing(self._means.workflows.run)
-        self._keep_doing(self._means.pods.run)
+        refused = [error for name in self._watches.namespaces if (error := await self._refusal(name))]
+        if len(refused) == len(self._watches.namespaces):
+            raise refused[0]
+        for error in refused:
+            _log.error("a namespace cannot be watched", error=error.message, remedy=error.remedy)
+        self._watches.begin()
         self._keep_doing(self._reap)
 
     async def close(self) -> None:
@@ -113,6 +109,13 @@ class ArgoEngine:
 
     async def submit(self, rendered: Rendered) -> WorkflowRef:
         """Create the objects, or adopt those of an earlier call; see `translator.engine.argo.submit`."""
+        if not self._watches.covers(rendered.namespace):
+            raise PermanentError(
+                f"tasks may not run in the namespace {rendered.namespace}: argo.namespaces has only "
+                + ", ".join(self._watches.namespaces),
+                reason=reasons.NAMESPACE_NOT_WATCHED,
+                remedy=reasons.remedy(reasons.NAMESPACE_NOT_WATCHED),
+            )
         return await submit(self._api, rendered)
 
     async def follow(
@@ -133,6 +136,16 @@ class ArgoEngine:
     async def release(self, ref: WorkflowRef) -> None:
         """Let Argo and the garbage collector have the Workflow."""
         await release(self._api, ref.namespace, ref.name, ref.uid)
+
+    async def _refusal(self, namespace: str) -> PermanentError | None:
+        """Why the server will not let us watch there, if it will not."""
+        try:
+            for resource, base in (("workflows", ARGO), ("pods", CORE)):
+                call = Call("list", resource, namespace)
+                await self._api.get(call, collection(base, resource, namespace), {"limit": 1})
+        except PermanentError as error:
+            return error
+        return None
 
     async def _kill_after_grace(self, ref: WorkflowRef) -> None:
         failures = 0
@@ -157,10 +170,11 @@ class ArgoEngine:
 
     async def _reap(self) -> None:
         while True:
-            try:
-                await reap(self._api, self._namespace, self._now())
-            except TranslatorError as error:
-                _log.warning("cannot look for left-overs", error=error.message)
+            for namespace in self._watches.namespaces:
+                try:
+                    await reap(self._api, namespace, self._now())
+                except TranslatorError as error:
+                    _log.warning("cannot look for left-overs", error=error.message)
             await self._pace.sleep(self._pace.uniform(REAP_S, 2 * REAP_S))
 
     def _keep_doing(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:

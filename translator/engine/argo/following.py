@@ -30,9 +30,9 @@ from translator.engine.argo.objects import (
     workflow_path,
 )
 from translator.engine.argo.outlet import Outlet
-from translator.engine.argo.reflector import Reflector
 from translator.engine.argo.slots import Slots
 from translator.engine.argo.step_logs import Reading, StepLogs
+from translator.engine.argo.watches import Watches
 from translator.engine.argo.watching import Change, Left, Listed, Listing, Pace, Seen
 from translator.errors import PermanentError
 from translator.observe.observation import (
@@ -58,8 +58,7 @@ class Means:
     """What all followers of an engine share."""
 
     api: ApiServer
-    workflows: Reflector
-    pods: Reflector
+    watches: Watches
     slots: Slots
     pace: Pace
 
@@ -97,8 +96,9 @@ class Following:
 
     async def observations(self) -> AsyncGenerator[Observation, None]:
         """All that can be seen, until the caller stops."""
-        self._means.workflows.subscribe(self._key, self._on_workflow)
-        self._means.pods.subscribe(self._key, self._on_pod)
+        watch = self._means.watches.of(self._ref.namespace)
+        watch.workflows.subscribe(self._key, self._on_workflow)
+        watch.pods.subscribe(self._key, self._on_pod)
         self._spawn(self._resync())
         try:
             while True:
@@ -109,8 +109,8 @@ class Following:
                 for seen in [*self._take_untold(), *self._outlet.take()]:
                     yield seen
         finally:
-            self._means.workflows.unsubscribe(self._key, self._on_workflow)
-            self._means.pods.unsubscribe(self._key, self._on_pod)
+            watch.workflows.unsubscribe(self._key, self._on_workflow)
+            watch.pods.unsubscribe(self._key, self._on_pod)
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -1,0 +1,74 @@
+"""Which namespaces are watched: all with one pair of watches, or some with a pair each.
+
+With a pair each the service needs no permission outside of those namespaces: a Role in each, no ClusterRole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, NamedTuple
+
+from translator.engine.argo.objects import ARGO, CORE, collection, pod_key, workflow_key
+from translator.engine.argo.reflector import Reflector
+from translator.engine.argo.watching import Pace, Scope, Source
+from translator.workflow.names import TASK_ID
+
+ALL = ""
+"""Stands for every namespace, as in the API's own paths."""
+
+
+class Watch(NamedTuple):
+    """What is told of the Workflows and pods of a namespace."""
+
+    workflows: Reflector
+    pods: Reflector
+
+
+class Watches:
+    """The watches of an engine.
+
+    Args:
+        source: the API server.
+        namespaces: those that are watched; empty: all.
+        pace: how long things take.
+        keep_doing: runs a job until the engine is closed.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        namespaces: Sequence[str],
+        pace: Pace,
+        keep_doing: Callable[[Callable[[], Coroutine[Any, Any, None]]], None],
+    ) -> None:
+        self._source = source
+        self._pace = pace
+        self._keep_doing = keep_doing
+        self._begun: dict[str, Watch] = {}
+        self.namespaces = tuple(dict.fromkeys(namespaces)) or (ALL,)
+
+    def begin(self) -> None:
+        """Watch what is to be watched."""
+        for namespace in self.namespaces:
+            self.of(namespace)
+
+    def covers(self, namespace: str) -> bool:
+        """Whether Workflows may be submitted to that namespace."""
+        return self.namespaces == (ALL,) or namespace in self.namespaces
+
+    def of(self, namespace: str) -> Watch:
+        """The watch that tells of a namespace.
+
+        One that was taken off the list may still have Workflows that run: it is watched again on demand.
+        """
+        namespace = ALL if self.namespaces == (ALL,) else namespace
+        if namespace not in self._begun:
+            workflows = Scope("workflows", collection(ARGO, "workflows", namespace), namespace, TASK_ID)
+            pods = Scope("pods", collection(CORE, "pods", namespace), namespace, TASK_ID)
+            watch = self._begun[namespace] = Watch(
+                Reflector(self._source, workflows, self._pace, workflow_key),
+                Reflector(self._source, pods, self._pace, pod_key),
+            )
+            self._keep_doing(watch.workflows.run)
+            self._keep_doing(watch.pods.run)
+        return self._begun[namespace]
