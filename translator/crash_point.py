@@ -36,6 +36,10 @@ class Step(StrEnum):
     UNPARK = "unpark"
     SHRINK = "shrink"
     FORGET = "forget"
+    ANNOUNCE_REPLICA = "announce-replica"
+    TEND_LEASE = "tend-lease"
+    TAKE_LEASE = "take-lease"
+    LET_GO_LEASE = "let-go-lease"
 
     # what the Argo engine orders the API server to do
     CREATE_CONFIGMAP = "create-configmap"

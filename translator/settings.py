@@ -161,6 +161,19 @@ class Settings(BaseSettings):
     shards: int = Field(
         64, ge=1, le=4096, description="parts that tasks are split into; fixed with the first task"
     )
+    replica_name: str = Field(
+        default="",
+        pattern="^[^ ]*$",
+        max_length=200,
+        description="of this replica, another for each at the same time and the same after a restart; "
+        "empty: the host's name and the port of listen",
+    )
+    lease_seconds: float = Field(
+        default=15.0,
+        ge=0.5,
+        le=3600,
+        description="after so long the shards of a replica that has gone are taken by the others",
+    )
     keep_finished_seconds: int = Field(
         default=86400, ge=0, description="how long a finished task is remembered"
     )

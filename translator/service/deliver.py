@@ -107,13 +107,23 @@ class Deliverer:
         self._counts: dict[str, int] = {}
         self._much: set[str] = set()
         self._since: dict[str, float] = {}
-        self._workers = Workers("deliver", self._deliver)
+        self._workers = Workers("deliver", self._deliver, mine=store.holds)
         self.idle = self._workers.idle
 
     def wake(self, task_id: str) -> None:
-        """Say that the task's outbox has grown."""
+        """Say that the task's outbox has grown; a task that is another replica's is not looked at."""
+        if not self._store.holds(task_id):
+            return
         self._since.setdefault(task_id, time.monotonic())
         self._workers.wake(task_id)
+
+    async def shed(self) -> None:
+        """Cut the deliveries off that are not this replica's any more."""
+        await self._workers.shed()
+        for task_id in [task_id for task_id in self._since if not self._store.holds(task_id)]:
+            self._since.pop(task_id, None)
+            self._counts.pop(task_id, None)
+            self._much.discard(task_id)
 
     async def stop(self) -> None:
         """Cut all deliveries off."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from typing import Any, Protocol
 
 from translator.observe.observation import Observation, WorkflowRef
@@ -39,3 +39,13 @@ class Engine(Protocol):
 
     async def release(self, ref: WorkflowRef) -> None:
         """Say that all of this Workflow is durable: the engine may forget and clean up."""
+
+    async def hold(self, shards: Collection[int]) -> None:
+        """Say of which shards (label ``codo.dev/shard``) Workflows are followed here from now on.
+
+        What an engine runs of other shards by itself is ended: their tasks are another replica's, to which
+        it has been lost. An engine that was told nothing serves them all.
+        """
+
+    def pinned(self) -> Collection[int]:
+        """The shards that cannot be given to another replica now without ending what runs."""

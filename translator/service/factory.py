@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -18,12 +20,19 @@ from translator.engine.local.engine import LocalEngine
 from translator.engine.local.refusal import Notice
 from translator.observe.observation import WorkflowRef
 from translator.service.engine import Engine
+from translator.service.metrics import Metrics
+from translator.service.replica import Replica
 from translator.service.service import Service
 from translator.service.template import load_template
 from translator.settings import Settings
+from translator.store.calls import Sign
 from translator.store.connect import connect
 from translator.store.embedded import Embedded
+from translator.store.keys import wake_channel
+from translator.store.leases import Leases
+from translator.store.notices import Notices
 from translator.store.store import Store
+from translator.store.tenure import Tenure
 from translator.workflow.options import Options
 
 _log = structlog.get_logger()
@@ -45,6 +54,7 @@ def _argo(settings: Settings) -> Engine:
         namespaces=chosen.namespaces,
         logs_at_once=chosen.logs_at_once,
         kill_grace_s=chosen.kill_grace_seconds,
+        shards=settings.shards,
     )
 
 
@@ -87,9 +97,15 @@ async def running(settings: Settings, *, engine: Engine | None = None) -> AsyncI
         else:
             redis = connect(settings.redis.addr, password=settings.redis.password, db=settings.redis.db)
         stack.push_async_callback(redis.aclose)
+        life = secrets.token_hex(8)
+        sign = Sign(life, wake_channel(settings.redis.db if settings.redis else 0))
+        tenure = Tenure()
+        metrics = Metrics()
         store = Store(
             redis,
             shards=settings.shards,
+            tenure=tenure,
+            sign=sign,
             keep_s=settings.keep_finished_seconds,
             keep_bytes=settings.keep_log_bytes,
             spill_bytes=settings.spill_log_bytes,
@@ -111,6 +127,20 @@ async def running(settings: Settings, *, engine: Engine | None = None) -> AsyncI
             all_log_bytes=settings.all_log_bytes,
             sweep_seconds=settings.sweep_seconds,
             flush_seconds=settings.flush_seconds,
+            metrics=metrics,
+            replica=Replica(
+                Leases(
+                    redis,
+                    shards=settings.shards,
+                    name=_replica_name(settings),
+                    life=life,
+                    lease_s=settings.lease_seconds,
+                ),
+                tenure,
+                Notices(redis, sign),
+                lease_s=settings.lease_seconds,
+                metrics=metrics,
+            ),
         )
         stack.push_async_callback(service.stop)
         await service.start()
@@ -127,6 +157,20 @@ async def running(settings: Settings, *, engine: Engine | None = None) -> AsyncI
             call_seconds=settings.call_seconds,
         )
         yield Running(service, app)
+
+
+def _replica_name(settings: Settings) -> str:
+    """The name by which a process takes up at once what its former self held.
+
+    Two at a time cannot have the same: one data folder has one user, and one port one listener.
+    """
+    if settings.replica_name:
+        return settings.replica_name
+    if settings.redis is None:
+        return "embedded"
+    port = settings.listen.rpartition(":")[2]
+    # port 0 is another one each time
+    return f"{socket.gethostname()}:{port if int(port) else secrets.token_hex(4)}"
 
 
 def _sender(settings: Settings) -> AgentServerClient | LinkClient:

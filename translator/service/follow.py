@@ -37,9 +37,10 @@ class Follower:
         self._row_limit = row_limit
         self._on_events = on_events
         self._revoked: dict[str, asyncio.Event] = {}
-        self._workers = Workers("follow", self._follow)
+        self._workers = Workers("follow", self._follow, mine=store.holds)
         self.wake = self._workers.wake
         self.stop = self._workers.stop
+        self.shed = self._workers.shed
 
     def revoke(self, task_id: str) -> None:
         """Say that the store now holds the wish to cancel a task."""

@@ -14,6 +14,8 @@ _AIM = 0.9
 class Housekeeping:
     """Forgets finished tasks in time, and keeps the logs of all tasks below a size in all.
 
+    Of the shards that this replica holds, and of the size in all their part.
+
     Args:
         store: where tasks are.
         catalogue: of that store.
@@ -33,16 +35,18 @@ class Housekeeping:
         Raises:
             TemporaryError: Redis cannot be reached.
         """
-        while await self._catalogue.forget(clock.unix()):
+        held = self._store.held()
+        while await self._catalogue.forget(clock.unix(), held):
             pass
-        sizes = await self._catalogue.log_sizes()
-        if sum(sizes.values()) > self._all_bytes:
-            await self._shrink(sizes)
+        sizes = await self._catalogue.log_sizes(held)
+        room = self._all_bytes * len(held) // self._store.shards
+        if sum(sizes.values()) > room:
+            await self._shrink(sizes, room)
         self._metrics.log_bytes(sum(sizes.values()))
 
-    async def _shrink(self, sizes: dict[str, int]) -> None:
+    async def _shrink(self, sizes: dict[str, int], room: int) -> None:
         """Drop what agent-server holds, the largest first; where that is not enough, also other lines."""
-        aim = int(self._all_bytes * _AIM)
+        aim = int(room * _AIM)
         total = sum(sizes.values())
         for task_id in sorted(sizes, key=lambda task_id: sizes[task_id], reverse=True):
             before, sizes[task_id] = sizes[task_id], await self._store.shrink(task_id, keep=0)

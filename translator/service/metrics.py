@@ -35,6 +35,13 @@ class Metrics:
         self._age = gauge("outbox_age_seconds", "How long the task that waits the longest has had events.")
         self._parked = gauge("dead_letters", "Tasks whose events agent-server refused for good.")
         self._logs = gauge("log_bytes", "Bytes of log events kept in Redis.")
+        self._shards = gauge("shards_held", "Shards whose tasks this replica moves on.")
+        self._replicas = gauge("replicas", "Replicas at work, as this one sees it.")
+        self._moves = counter(
+            "shard_moves", "Shards that were taken, or given up to another replica.", "kind"
+        )
+        self._lost = counter("leases_lost", "Leases that ended against this replica's will.", "why")
+        self._fenced = counter("fenced_writes", "Transactions that Redis refused: another held the shard.")
         self._followed = gauge("follow_workers", "Workflows that are being followed.")
 
     def answered(self, outcome: str) -> None:
@@ -72,6 +79,23 @@ class Metrics:
     def log_bytes(self, size: int) -> None:
         """The kept logs were summed up."""
         self._logs.set(size)
+
+    def shards_held(self, shards: int, replicas: int) -> None:
+        """The leases were looked at."""
+        self._shards.set(shards)
+        self._replicas.set(replicas)
+
+    def shards_moved(self, kind: str, count: int) -> None:
+        """Shards were ``taken`` or ``given``."""
+        self._moves.labels(kind).inc(count)
+
+    def leases_lost(self, why: str, count: int) -> None:
+        """Leases ``ran out`` here, or were ``taken`` by another replica."""
+        self._lost.labels(why).inc(count)
+
+    def fenced(self) -> None:
+        """Redis refused a transaction."""
+        self._fenced.inc()
 
     def text(self, *, outbox_age_s: float, followed: int) -> bytes:
         """All of it now."""

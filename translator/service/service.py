@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -20,7 +20,9 @@ from translator.service.engine import Engine
 from translator.service.follow import Follower
 from translator.service.housekeeping import Housekeeping
 from translator.service.metrics import Metrics
+from translator.service.replica import Owner, Replica
 from translator.service.submit import Submitter
+from translator.store.notices import SHARDS
 from translator.store.store import Store
 from translator.workflow.options import Options
 
@@ -30,8 +32,9 @@ _log = structlog.get_logger()
 class Service:
     """Takes tasks in, runs them, brings back what happens; satisfies `translator.agent_server.api.Intake`.
 
-    In one process each step wakes the next. The sweep finds what no one woke: what an earlier process left,
-    and what Redis could not say when it was asked.
+    In one process each step wakes the next, and messages wake the replica that holds a task's shard. The
+    sweep finds what no one woke: what an earlier process or another replica left, and what Redis could not
+    say when it was asked.
 
     Args:
         store: where everything lies.
@@ -46,7 +49,8 @@ class Service:
         linger_seconds: how long an event may wait for others to share a request with.
         all_log_bytes: log events kept of all tasks together.
         sweep_seconds: pause between two looks at all open tasks.
-        flush_seconds: time for the last deliveries in `stop`.
+        flush_seconds: time for the last deliveries in `stop`, where no other replica can make them.
+        replica: this process among others; None: there are none, and every shard is this one's.
 
     Attributes:
         desk: the tasks, for the API.
@@ -68,13 +72,22 @@ class Service:
         all_log_bytes: int = 1024 * 1024 * 1024,
         sweep_seconds: float = 10.0,
         flush_seconds: float = 5.0,
+        replica: Replica | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         self._store = store
         self._engine = engine
         self._sweep_seconds = sweep_seconds
         self._flush_seconds = flush_seconds
-        self._metrics = metrics = Metrics()
+        self._replica = replica
+        self._metrics = metrics = metrics or Metrics()
         self._changes = Changes()
+        if replica is not None:
+            notices = replica.notices
+            self._changes = Changes(on_first=notices.watch, on_last=notices.unwatch)
+            notices.on_changed = self._changes.tell
+            notices.on_message = self._told
+            notices.on_connected = self._look_at_all
         catalogue = store.catalogue()
         self._housekeeping = Housekeeping(store, catalogue, all_bytes=all_log_bytes, metrics=metrics)
         self._deliverer = Deliverer(
@@ -116,6 +129,9 @@ class Service:
             on_replayed=self._deliverer.wake,
             figures=self._figures,
         )
+        self._fresh: set[int] = set()
+        self._all = True
+        self._news = asyncio.Event()
         self._sweeping: asyncio.Task[None] | None = None
         self._stopping = False
 
@@ -123,27 +139,44 @@ class Service:
         """Make the engine ready and take up what an earlier process left.
 
         Raises:
-            TemporaryError: the engine cannot be reached.
+            TemporaryError: the engine or Redis cannot be reached.
             PermanentError: the engine cannot be used.
         """
         await self._engine.start()
+        if self._replica is None:
+            self._gained(self._store.held())
+        else:
+            owner = Owner(self._gained, self._lost, self._engine.hold, self._engine.pinned)
+            await self._replica.start(owner)
         self._sweeping = asyncio.create_task(self._sweep(), name="sweep")
 
-    async def stop(self) -> None:
-        """Take nothing more in, cut work off between two transactions, and send what is left for a while."""
+    async def drain(self) -> None:
+        """Take nothing more in, and cut work off between two transactions; what is left is to be sent."""
+        if self._stopping:
+            return
         self._stopping = True
         if self._sweeping is not None:
             self._sweeping.cancel()
             await asyncio.gather(self._sweeping, return_exceptions=True)
+        if self._replica is not None:
+            await self._replica.retire()
         await self._submitter.stop()
         await self._follower.stop()
-        try:
-            async with asyncio.timeout(self._flush_seconds):
-                await self._deliverer.idle()
-        except TimeoutError:
-            _log.warning("stopped with events undelivered; the next start sends them")
+
+    async def stop(self) -> None:
+        """Drain, send what is left for a while (unless another replica can), and let the shards go."""
+        await self.drain()
+        if self._replica is None or self._replica.alone:
+            try:
+                async with asyncio.timeout(self._flush_seconds):
+                    await self._deliverer.idle()
+            except TimeoutError:
+                _log.warning("stopped with events undelivered; the next start sends them")
         await self._deliverer.stop()
+        # before the shards go: what the engine runs itself has ended when another replica says that it has
         await self._engine.close()
+        if self._replica is not None:
+            await self._replica.leave()
 
     async def submit(self, items: Sequence[TaskItem]) -> list[Answer]:
         """Take tasks and revocations; see `translator.service.accept.Acceptance.submit`."""
@@ -161,6 +194,30 @@ class Service:
             raise TemporaryError("the service is stopping")
         await self._store.ping()
 
+    def _gained(self, shards: Collection[int]) -> None:
+        self._fresh.update(shards)
+        self._news.set()
+
+    async def _lost(self, shards: Collection[int]) -> None:
+        self._fresh.difference_update(shards)
+        await asyncio.gather(self._submitter.shed(), self._follower.shed(), self._deliverer.shed())
+
+    def _look_at_all(self) -> None:
+        self._all = True
+        self._news.set()
+
+    def _told(self, kind: str, task_id: str) -> None:
+        """Another replica has something for whoever holds the task's shard."""
+        if kind == SHARDS:
+            if self._replica is not None:
+                self._replica.nudge()
+        elif kind == "accepted":
+            self._accepted(task_id)
+        elif kind == "revoked":
+            self._follower.revoke(task_id)
+        elif kind == "replayed":
+            self._deliverer.wake(task_id)
+
     def _accepted(self, task_id: str) -> None:
         self._submitter.wake(task_id)
         self._deliverer.wake(task_id)
@@ -176,23 +233,38 @@ class Service:
         return self._metrics.text(outbox_age_s=self._deliverer.oldest_s(), followed=self._follower.count)
 
     async def _sweep(self) -> None:
-        first = True
         while True:
+            fresh, self._fresh = self._fresh & self._store.held(), set()
+            every, self._all = self._all, False
+            self._news.clear()
             try:
-                tasks = await self._store.open_tasks()
-                self._metrics.seen(tasks)
-                for task in tasks:
-                    if first and task.parked:
-                        # A restart is how settings change, so what was refused may be taken now.
-                        await self._store.unpark(task.task_id)
-                    if task.waits:
-                        self._submitter.wake(task.task_id)
-                    if task.runs:
-                        self._follower.wake(task.task_id)
-                    if task.backlog and (first or not task.parked):
-                        self._deliverer.wake(task.task_id)
-                first = False
-                await self._housekeeping.tidy()
+                await self._look(self._store.held() if every else fresh, fresh)
+                if every:
+                    await self._housekeeping.tidy()
             except TranslatorError as e:
                 _log.warning("cannot look for open tasks", error=e.message)
-            await asyncio.sleep(self._sweep_seconds)
+                self._fresh |= fresh
+            try:
+                async with asyncio.timeout(self._sweep_seconds):
+                    await self._news.wait()
+            except TimeoutError:
+                self._all = True
+
+    async def _look(self, shards: Collection[int], fresh: Collection[int]) -> None:
+        """Wake what is to be done in these shards."""
+        tasks = await self._store.open_tasks(shards)
+        if len(shards) == len(self._store.held()):
+            self._metrics.seen(tasks)
+        for task in tasks:
+            first = self._store.shard(task.task_id) in fresh
+            if first and task.parked:
+                # A new holder may have other settings, so what was refused may be taken now.
+                await self._store.unpark(task.task_id)
+            if task.waits:
+                self._submitter.wake(task.task_id)
+            if task.runs:
+                self._follower.wake(task.task_id)
+            if task.revoked:
+                self._follower.revoke(task.task_id)
+            if task.backlog and (first or not task.parked):
+                self._deliverer.wake(task.task_id)

@@ -66,9 +66,10 @@ class Submitter:
         self._url_of = url_of
         self._on_events = on_events
         self._on_submitted = on_submitted
-        self._workers = Workers("submit", self._submit, slots=parallel)
+        self._workers = Workers("submit", self._submit, slots=parallel, mine=store.holds)
         self.wake = self._workers.wake
         self.stop = self._workers.stop
+        self.shed = self._workers.shed
 
     async def _submit(self, task_id: str) -> None:
         record = await self._store.load(task_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 import structlog
 from structlog.contextvars import bound_contextvars
@@ -11,6 +11,9 @@ from tenacity import AsyncRetrying, retry_if_exception_type, retry_if_not_except
 
 from translator.service.retry import pause, tell
 from translator.store.store import UnknownTaskError
+from translator.store.tenure import LostShardError
+
+_FINAL = (UnknownTaskError, LostShardError)
 
 _log = structlog.get_logger()
 
@@ -26,11 +29,18 @@ class Workers:
         name: for the asyncio tasks' names.
         work: does what there is to do for a taskId, and returns when nothing is left.
         slots: how many may work at once; None: all.
+        mine: whether a task is this replica's to work on; others are not woken.
     """
 
     def __init__(
-        self, name: str, work: Callable[[str], Awaitable[None]], *, slots: int | None = None
+        self,
+        name: str,
+        work: Callable[[str], Awaitable[None]],
+        *,
+        slots: int | None = None,
+        mine: Callable[[str], bool] = lambda _: True,
     ) -> None:
+        self._mine = mine
         self._name = name
         self._work = work
         self._slots = None if slots is None else asyncio.Semaphore(slots)
@@ -40,7 +50,7 @@ class Workers:
 
     def wake(self, task_id: str) -> None:
         """Say that there is something to do; a worker that runs already will look once more."""
-        if self._stopped:
+        if self._stopped or not self._mine(task_id):
             return
         self._again.add(task_id)
         if task_id not in self._running:
@@ -54,7 +64,14 @@ class Workers:
     async def stop(self) -> None:
         """Cut all work off and start none."""
         self._stopped = True
-        workers = list(self._running.values())
+        await self._cut(list(self._running))
+
+    async def shed(self) -> None:
+        """Cut the work off that is not this replica's any more."""
+        await self._cut([task_id for task_id in self._running if not self._mine(task_id)])
+
+    async def _cut(self, task_ids: Iterable[str]) -> None:
+        workers = [self._running[task_id] for task_id in task_ids]
         for worker in workers:
             worker.cancel()
         await asyncio.gather(*workers, return_exceptions=True)
@@ -68,13 +85,19 @@ class Workers:
                         await self._until_done(task_id)
                     except UnknownTaskError as e:
                         _log.error("task lost", error=e.message, work=self._name)
+                    except LostShardError:
+                        return  # whoever holds it now goes on from what is stored
         finally:
             # Nothing is awaited between the last look at _again and here, so no wake-up falls between.
             del self._running[task_id]
+            if task_id in self._again:
+                # woken while it was being cut off: the task was lost, and is this replica's again
+                self._again.discard(task_id)
+                self.wake(task_id)
 
     async def _until_done(self, task_id: str) -> None:
         retrying = AsyncRetrying(
-            retry=retry_if_exception_type(Exception) & retry_if_not_exception_type(UnknownTaskError),
+            retry=retry_if_exception_type(Exception) & retry_if_not_exception_type(_FINAL),
             wait=pause,
             before_sleep=tell,
             reraise=True,

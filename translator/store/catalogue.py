@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from redis.asyncio import Redis
 
 from translator.observe.observation import WorkflowRef
 from translator.store import scripts
-from translator.store.calls import CHUNK, Scripts
+from translator.store.calls import CHUNK, Call, Scripts
 from translator.store.keys import ShardKeys, keys_of
 from translator.store.record import Listed
 from translator.store.wrapped import wrapped
@@ -25,12 +25,13 @@ class Catalogue:
 
     Args:
         redis: its client.
+        send: sends its scripts.
         shards: as many as it has.
     """
 
-    def __init__(self, redis: Redis, *, shards: int) -> None:
+    def __init__(self, redis: Redis, send: Scripts, *, shards: int) -> None:
         self._redis = redis
-        self._scripts = Scripts(redis)
+        self._scripts = send
         self._shards = shards
 
     async def page(
@@ -88,27 +89,32 @@ class Catalogue:
             listed += [_listed(task_id, answer) for task_id, answer in zip(part, answers, strict=True)]
         return listed
 
-    async def forget(self, now: float) -> int:
+    async def forget(self, now: float, of: Iterable[int] | None = None) -> int:
         """Remove the tasks whose time of being kept is over.
 
         Args:
             now: seconds since 1970.
+            of: only tasks of these shards; None: of all.
 
         Returns:
             How many.
         """
         async with wrapped("look for old tasks"), self._redis.pipeline(transaction=False) as pipe:
-            for number in range(self._shards):
+            for number in range(self._shards) if of is None else of:
                 pipe.zrangebyscore(ShardKeys(number).expiring, "-inf", now, start=0, num=CHUNK)
             answers = await pipe.execute()
         ids = [member.decode() for answer in answers for member in answer]
-        calls = [(keys_of(task_id, self._shards).of(task_id), [task_id, now]) for task_id in ids]
+        calls: list[Call] = [(task_id, [task_id, now]) for task_id in ids]
         return sum(await self._scripts.run_many(scripts.FORGET, calls, f"forget {len(ids)} tasks"))
 
-    async def log_sizes(self) -> dict[str, int]:
-        """The bytes of log events that are kept, by taskId; tasks without any are left out."""
+    async def log_sizes(self, of: Iterable[int] | None = None) -> dict[str, int]:
+        """The bytes of log events that are kept, by taskId; tasks without any are left out.
+
+        Args:
+            of: only of tasks of these shards; None: of all.
+        """
         async with wrapped("sum the logs up"), self._redis.pipeline(transaction=False) as pipe:
-            for number in range(self._shards):
+            for number in range(self._shards) if of is None else of:
                 pipe.zrangebyscore(ShardKeys(number).sizes, "(0", "+inf", withscores=True)
             answers = await pipe.execute()
         return {member.decode(): int(size) for answer in answers for member, size in answer}

@@ -9,6 +9,17 @@ from translator.workflow.names import shard
 SHARDS = "translator:shards"
 """How many shards the data was split into, which decides where each task is."""
 
+REPLICAS = "translator:replicas"
+"""Sorted set of the replicas at work, by when they count as gone, in milliseconds of Redis' clock."""
+
+CHANGED = "translator:changed:"
+"""Begin of the channels that tell of each task's changes; the taskId follows."""
+
+
+def wake_channel(db: int) -> str:
+    """The channel by which replicas wake each other; channels do not know of databases."""
+    return f"translator:wake:{db}"
+
 
 @dataclass(frozen=True, slots=True)
 class ShardKeys:
@@ -52,11 +63,16 @@ class ShardKeys:
         """Sorted set of the tasks by the bytes of log events that are kept of them."""
         return f"translator:{{{self.shard}}}:sizes"
 
+    @property
+    def lease(self) -> str:
+        """Hash: who holds the shard, its epoch, and until when (see `translator.store.leases`)."""
+        return f"translator:{{{self.shard}}}:lease"
+
     def of(self, task_id: str) -> list[str]:
         """All keys that a script on one task gets, in the order in which the scripts name them."""
         return [
             self.task(task_id), self.events(task_id), self.inbox, self.open, self.known, self.expiring,
-            self.sizes,
+            self.sizes, self.lease,
         ]  # fmt: skip
 
 

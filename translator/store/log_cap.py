@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import Final
 
 from translator.crash_point import Step
-from translator.store.calls import Script
+from translator.store.script import owner
 
 HEAD_EVENTS: Final = 128
 """Events of a task that one request to agent-server may hold."""
@@ -22,7 +22,7 @@ HEAD_EVENTS: Final = 128
 HEAD_BYTES: Final = 1024 * 1024
 """Bytes of the events of a task that one request may hold (a bigger event goes alone)."""
 
-SHRINK = Script(
+SHRINK = owner(
     Step.SHRINK,
     """#!lua flags=allow-oom
 -- ARGV id keep spill head_events head_bytes

@@ -92,6 +92,7 @@ class Open:
         phase: as last told.
         attempt: the current one.
         ended: its final event is stored.
+        revoked: it is to be cancelled.
     """
 
     task_id: str
@@ -103,6 +104,7 @@ class Open:
     phase: str = ""
     attempt: int = 1
     ended: bool = False
+    revoked: bool = False
 
 
 def dump(data: Any) -> str:

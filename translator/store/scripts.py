@@ -1,8 +1,9 @@
 """The store's transactions, as Lua that Redis runs whole or not at all.
 
 Each script gets the same KEYS (`ShardKeys.of`): the task's record and events, and its shard's inbox, open,
-known, expiring and sizes. It is written so that a repeat after a lost answer changes nothing. Redis does not
-roll a failed script back, so what may be refused (XADD, by its explicit id) comes before what may not.
+known, expiring, sizes and lease; `translator.store.script` says who may run it. It is written so that a
+repeat after a lost answer changes nothing. Redis does not roll a failed script back, so what may be refused
+(XADD, by its explicit id) comes before what may not.
 
 They are sent with EVAL, not EVALSHA: Redis keeps the compiled script either way, and a restarted or failed
 over server needs no second path for NOSCRIPT. Those that help a full Redis to become less full run there too
@@ -15,7 +16,7 @@ An event is an entry of the stream with the field ``event`` (its JSON); a log ev
 from __future__ import annotations
 
 from translator.crash_point import Step
-from translator.store.calls import Script
+from translator.store.script import anyone, owner, reader
 
 _WHEN_FULL = "#!lua flags=allow-oom"
 
@@ -49,7 +50,7 @@ local function add_events(attempt, first, id)
 end
 """
 
-ACCEPT = Script(
+ACCEPT = anyone(
     Step.ACCEPT,
     _LEAVE
     + _ADD
@@ -66,12 +67,13 @@ redis.call('HSET', task, 'hash', ARGV[2], 'accepted', ARGV[3], 'agent', ARGV[5],
 redis.call('ZADD', inbox, ARGV[4], ARGV[1])
 redis.call('ZADD', known, ARGV[4], ARGV[1])
 redis.call('SADD', open, ARGV[1])
+tell('accepted', ARGV[1])
 return {'accepted', ARGV[10]}
 """,
 )
 """Task record, first event and inbox entry, once for a taskId."""
 
-BEGIN = Script(
+BEGIN = owner(
     Step.BEGIN,
     """
 local task = KEYS[1]
@@ -84,7 +86,7 @@ return 'begun'
 )
 """From here on the engine may hold the attempt: a revocation that comes later must reach the engine."""
 
-APPEND = Script(
+APPEND = owner(
     Step.APPEND,
     _LEAVE
     + _ADD
@@ -109,6 +111,8 @@ if ARGV[7] == '1' or redis.call('HEXISTS', task, 'workflow') == 1 then
   redis.call('ZREM', inbox, ARGV[1])
 end
 leave_if_done(ARGV[1], ARGV[8])
+-- for those who watch the task at another replica
+redis.pcall('PUBLISH', 'translator:changed:' .. ARGV[1], '')
 return {'appended', bytes}
 """,
 )
@@ -117,7 +121,7 @@ return {'appended', bytes}
 Returns the bytes of log events kept of the task now; 0: not told.
 """
 
-RETRY = Script(
+RETRY = anyone(
     Step.RETRY,
     _LEAVE
     + _ADD
@@ -138,13 +142,13 @@ redis.call('HDEL', task, 'workflow', 'deadline', 'begun', 'revoked', 'released')
 redis.call('ZADD', inbox, ARGV[7], ARGV[1])
 redis.call('SADD', open, ARGV[1])
 redis.call('ZREM', expiring, ARGV[1])
+tell('accepted', ARGV[1])
 return 'retried'
 """,
 )
 """A new attempt of a task that has ended and that the engine has let go of."""
 
-OUTBOX = Script(
-    None,
+OUTBOX = reader(
     """
 -- ARGV count
 local task, events = KEYS[1], KEYS[2]
@@ -155,7 +159,7 @@ return {is[2], is[3], is[4] or '[]', redis.call('XRANGE', events, '(' .. is[2], 
 )
 """The oldest events that agent-server does not hold."""
 
-ACKNOWLEDGE = Script(
+ACKNOWLEDGE = owner(
     Step.ACKNOWLEDGE,
     _WHEN_FULL
     + _LEAVE
@@ -174,7 +178,7 @@ return leave_if_done(ARGV[1], ARGV[4])
 )
 """agent-server holds all events up to an id."""
 
-RELEASE = Script(
+RELEASE = owner(
     Step.RELEASE,
     _WHEN_FULL
     + _LEAVE
@@ -187,22 +191,23 @@ return leave_if_done(ARGV[1], ARGV[2])
 )
 """The engine has forgotten the attempt's Workflow."""
 
-REVOKE = Script(
+REVOKE = anyone(
     Step.REVOKE,
     """#!lua flags=allow-oom
--- ARGV why
+-- ARGV id why
 local task = KEYS[1]
 local is = redis.call('HMGET', task, 'phase', 'final', 'revoked')
 if not is[1] then return {'unknown', ''} end
 if is[2] == '1' then return {'ended', is[1]} end
 if is[3] then return {'repeated', is[1]} end
-redis.call('HSET', task, 'revoked', ARGV[1])
+redis.call('HSET', task, 'revoked', ARGV[2])
+tell('revoked', ARGV[1])
 return {'revoked', is[1]}
 """,
 )
 """The wish that a task be cancelled."""
 
-PARK = Script(
+PARK = owner(
     Step.PARK,
     """#!lua flags=allow-oom
 -- ARGV why
@@ -214,7 +219,18 @@ return 1
 )
 """agent-server refuses the task's events for good: they stay, and are not sent again."""
 
-FORGET = Script(
+UNPARK = anyone(
+    Step.UNPARK,
+    """#!lua flags=allow-oom
+-- ARGV id
+if redis.call('HDEL', KEYS[1], 'parked') == 0 then return 0 end
+tell('replayed', ARGV[1])
+return 1
+""",
+)
+"""Its events may be sent again."""
+
+FORGET = owner(
     Step.FORGET,
     """#!lua flags=allow-oom
 -- ARGV id now_s

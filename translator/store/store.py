@@ -6,7 +6,7 @@ and calling it again is safe.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -18,7 +18,7 @@ from translator.observe.event import Event
 from translator.observe.observation import WorkflowRef
 from translator.observe.state import TaskState
 from translator.store import kept, scripts
-from translator.store.calls import CHUNK, Call, Script, Scripts
+from translator.store.calls import UNSIGNED, Call, Scripts, Sign
 from translator.store.catalogue import Catalogue
 from translator.store.kept import Kept, parse_gaps
 from translator.store.keys import SHARDS, ShardKeys, keys_of
@@ -27,14 +27,17 @@ from translator.store.record import (
     NewTask,
     Open,
     Record,
-    backlog_of,
     dump,
     event_fields,
     parse_place,
     parse_record,
     ref_text,
 )
+from translator.store.script import Script
+from translator.store.tenure import Tenure
+from translator.store.undone import undone
 from translator.store.wrapped import wrapped
+from translator.workflow.names import shard
 
 Outcome = Literal["accepted", "duplicate", "conflict"]
 Revocation = Literal["revoked", "repeated", "ended", "unknown"]
@@ -58,6 +61,9 @@ class Store:
         keep_s: seconds that a finished task is kept after agent-server holds its last event.
         keep_bytes: bytes of log events kept of one task, the newest; only what agent-server holds is dropped.
         spill_bytes: bytes of log events kept of one task in any case, held or not.
+        tenure: the shards that this process holds, without which it writes nothing that only a shard's holder
+            may (`translator.store.script`); None: it works alone on the data, and nothing is fenced.
+        sign: of this process, for messages to the shards' holders.
     """
 
     def __init__(
@@ -68,9 +74,12 @@ class Store:
         keep_s: int,
         keep_bytes: int = 16 * 1024 * 1024,
         spill_bytes: int = 64 * 1024 * 1024,
+        tenure: Tenure | None = None,
+        sign: Sign = UNSIGNED,
     ) -> None:
         self._redis = redis
-        self._scripts = Scripts(redis)
+        self._scripts = Scripts(redis, shards=shards, tenure=tenure, sign=sign)
+        self._tenure = tenure
         self._shards = shards
         self._keep_s = keep_s
         self._keep_bytes = keep_bytes
@@ -79,7 +88,24 @@ class Store:
 
     def catalogue(self) -> Catalogue:
         """All tasks that are in it."""
-        return Catalogue(self._redis, shards=self._shards)
+        return Catalogue(self._redis, self._scripts, shards=self._shards)
+
+    @property
+    def shards(self) -> int:
+        """How many shards there are."""
+        return self._shards
+
+    def shard(self, task_id: str) -> int:
+        """The task's."""
+        return shard(task_id, self._shards)
+
+    def holds(self, task_id: str) -> bool:
+        """Whether the task is this process's to move on."""
+        return self._tenure is None or self._tenure.holds(self.shard(task_id))
+
+    def held(self) -> frozenset[int]:
+        """The shards that are this process's."""
+        return frozenset(range(self._shards)) if self._tenure is None else self._tenure.shards
 
     async def ping(self) -> None:
         """Find out whether Redis answers.
@@ -233,7 +259,7 @@ class Store:
         Returns:
             What became of the wish, and the task's phase (empty for an unknown task).
         """
-        answer = await self._run(scripts.REVOKE, task_id, [why], "revoke")
+        answer = await self._run(scripts.REVOKE, task_id, [task_id, why], "revoke")
         return answer[0].decode(), answer[1].decode()
 
     async def park(self, task_id: str, why: str) -> None:
@@ -242,9 +268,7 @@ class Store:
 
     async def unpark(self, task_id: str) -> bool:
         """Let the task's events be sent again. False: they were not parked."""
-        async with wrapped(f"unpark task {task_id}"):
-            with around(Step.UNPARK):
-                return bool(await self._redis.hdel(self._keys(task_id).task(task_id), "parked"))
+        return bool(await self._run(scripts.UNPARK, task_id, [task_id], "unpark"))
 
     async def load(self, task_id: str) -> Record | None:
         """The task's record, or None where the store does not know the task."""
@@ -275,35 +299,16 @@ class Store:
             (agent_id, gaps), entries = await pipe.execute()
         return kept.history(task_id, (agent_id or b"").decode(), after, entries, parse_gaps(gaps), count)
 
-    async def open_tasks(self) -> list[Open]:
-        """All tasks of which something is still to be done, each shard's oldest submissions first."""
-        async with wrapped("list the open tasks"), self._redis.pipeline(transaction=False) as pipe:
-            for number in range(self._shards):
-                pipe.zrange(ShardKeys(number).inbox, 0, -1)
-                pipe.smembers(ShardKeys(number).open)
-            answers = await pipe.execute()
-        waiting = [task_id for inbox in answers[0::2] for task_id in inbox]
-        others = [task_id for members in answers[1::2] for task_id in members]
-        found: list[Open] = []
-        ids = list(dict.fromkeys(waiting + others))
-        waits = set(waiting)
-        for start in range(0, len(ids), CHUNK):
-            found += await self._describe(ids[start : start + CHUNK], waits)
-        return found
+    async def open_tasks(self, of: Iterable[int] | None = None) -> list[Open]:
+        """All tasks of which something is still to be done, each shard's oldest submissions first.
 
-    async def _describe(self, ids: Sequence[bytes], waits: set[bytes]) -> list[Open]:
-        what = f"describe {len(ids)} open tasks"
-        async with wrapped(what), self._redis.pipeline(transaction=False) as pipe:
-            for raw in ids:
-                keys = self._keys(raw.decode())
-                pipe.hmget(keys.task(raw.decode()), *_OPEN_FIELDS)
-            answers = await pipe.execute()
-        return [_open(raw, values, raw in waits) for raw, values in zip(ids, answers, strict=True)]
+        Args:
+            of: only tasks of these shards; None: of all.
+        """
+        return await undone(self._redis, range(self._shards) if of is None else of, self._shards)
 
     async def _run(self, script: Script, task_id: str, args: Sequence[Any], what: str) -> Any:
-        return await self._scripts.run(
-            script, self._keys(task_id).of(task_id), args, f"{what} task {task_id}"
-        )
+        return await self._scripts.run(script, task_id, args, f"{what} task {task_id}")
 
     def _next(self, now_ms: int) -> float:
         """The place of a submission among all: its time, and never the same twice."""
@@ -315,39 +320,7 @@ class Store:
 
     def _accept_call(self, task: NewTask, now_ms: int, order: float) -> Call:
         state = task.state
-        return self._keys(task.task_id).of(task.task_id), [
+        return task.task_id, [
             task.task_id, task.spec_hash, now_ms, order, task.agent_id, dump(task.args), state.attempt,
             dump(state.as_json()), state.seq, str(state.phase), *event_fields(task.events),
         ]  # fmt: skip
-
-
-_OPEN_FIELDS = (
-    "workflow",
-    "released",
-    "parked",
-    "acked",
-    "attempt",
-    "seq",
-    "ends",
-    "agent",
-    "phase",
-    "final",
-)
-
-
-def _open(task_id: bytes, values: Sequence[bytes | None], waits: bool) -> Open:
-    workflow, released, parked, *rest = values
-    acked, attempt, seq, ends, agent_id, phase, final = [(value or b"").decode() for value in rest]
-    return Open(
-        task_id=task_id.decode(),
-        waits=waits,
-        runs=workflow is not None and released is None,
-        backlog=backlog_of(
-            parse_place(acked or "0-0"), int(attempt or 1), int(seq or 0), [int(end) for end in ends.split()]
-        ),
-        parked=(parked or b"").decode(),
-        agent_id=agent_id,
-        phase=phase,
-        attempt=int(attempt or 1),
-        ended=final == "1",
-    )

@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 from redis import exceptions
 
 from translator.errors import PermanentError, TemporaryError
+from translator.store.script import FENCED
+from translator.store.tenure import LostShardError
 
 _PASSING = (
     exceptions.ConnectionError,  # BusyLoadingError and MaxConnectionsError too
@@ -58,11 +60,14 @@ async def wrapped(what: str) -> AsyncIterator[None]:
     Raises:
         TemporaryError: Redis is away, mute, full, loading or failing over.
         PermanentError: Redis refuses the credentials or the command.
+        LostShardError: the transaction is a shard's holder's, and another holds it.
     """
     try:
         async with asyncio.timeout(ANSWER_S):
             yield
     except (exceptions.RedisError, OSError) as e:
+        if str(e).startswith(FENCED):
+            raise LostShardError(f"{what}: another replica holds its shard") from e
         if may_pass(e):
             raise TemporaryError(f"{what}: Redis: {str(e) or 'no answer'}") from e
         raise PermanentError(

@@ -41,7 +41,7 @@ async def test_a_redis_of_ones_own_is_used(settings, valkey, redis, tmp_path):
     finally:
         await redis.config_set("port", 0)
     assert not (tmp_path / "data").exists()
-    assert (await redis.info("keyspace"))["db3"]["keys"] == 1
+    assert "db3" in await redis.info("keyspace")
 
 
 async def test_a_taken_address_is_said(settings):

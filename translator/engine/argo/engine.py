@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -24,12 +24,28 @@ from translator.engine.argo.watching import Pace
 from translator.errors import PermanentError, TranslatorError
 from translator.observe import reasons
 from translator.observe.observation import Observation, WorkflowRef
+from translator.workflow.names import SHARD, TASK_ID
 from translator.workflow.rendered import Rendered
+
+SELECTED = 512
+"""Shards that a selector names; of more, everything is watched: a URL has its limits."""
 
 REAP_S = 600.0
 """Seconds between two searches for what died half-way."""
 
 _log = structlog.get_logger(__name__)
+
+
+def selector(shards: Collection[int], of: int) -> str:
+    """The label selector for the objects of these shards.
+
+    Args:
+        shards: those that are held.
+        of: how many there are.
+    """
+    if len(shards) == of or len(shards) > SELECTED:
+        return TASK_ID
+    return f"{SHARD} in ({','.join(str(shard) for shard in sorted(shards)) or 'none'})"
 
 
 def _now() -> datetime:
@@ -44,6 +60,7 @@ class ArgoEngine:
         namespaces: where Workflows may run; empty: in any namespace.
         logs_at_once: how many logs are read at once.
         kill_grace_s: seconds from `terminate` to the deletion of the pods that still run.
+        shards: how many there are, for `hold`.
         pace: how long things take.
         now: tells the time.
     """
@@ -55,12 +72,14 @@ class ArgoEngine:
         namespaces: Sequence[str] = (),
         logs_at_once: int = 200,
         kill_grace_s: float = 60,
+        shards: int = 64,
         pace: Pace | None = None,
         now: Callable[[], datetime] = _now,
     ) -> None:
         pace = pace or Pace()
         self._api = api
         self._kill_grace_s = kill_grace_s
+        self._shards = shards
         self._pace = pace
         self._now = now
         self._watches = Watches(api, namespaces, pace, self._keep_doing)
@@ -106,6 +125,14 @@ class ArgoEngine:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._api.close()
+
+    async def hold(self, shards: Collection[int]) -> None:
+        """Watch these shards' Workflows only, beginning with a list of them, as far as that is new."""
+        self._watches.narrow(selector(shards, self._shards))
+
+    def pinned(self) -> Collection[int]:
+        """None: what runs on the cluster goes on, whoever follows it."""
+        return ()
 
     async def submit(self, rendered: Rendered) -> WorkflowRef:
         """Create the objects, or adopt those of an earlier call; see `translator.engine.argo.submit`."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 from translator.engine.argo.objects import Key
@@ -31,6 +34,7 @@ class Reflector:
         self._scope = scope
         self._pace = pace
         self._key = key
+        self._narrowed = asyncio.Event()
         self._sinks: dict[Key, list[Sink]] = {}
 
     def subscribe(self, key: Key, sink: Sink) -> None:
@@ -45,11 +49,31 @@ class Reflector:
         else:
             self._sinks.pop(key, None)
 
+    def narrow(self, selector: str) -> None:
+        """Watch what has these labels from now on, beginning with a list, unless that is what is watched."""
+        if selector != self._scope.selector:
+            self._scope = replace(self._scope, selector=selector)
+            self._narrowed.set()
+
     async def run(self) -> None:
         """Watch, until cancelled."""
-        async for change in watch_for_ever(self._source, self._scope, self._pace):
-            for sink in self._meant(change):
-                sink(change)
+        while True:
+            self._narrowed.clear()
+            parts = [asyncio.create_task(self._watch()), asyncio.create_task(self._narrowed.wait())]
+            try:
+                await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for part in parts:
+                    part.cancel()
+                results = await asyncio.gather(*parts, return_exceptions=True)
+            if isinstance(results[0], Exception):
+                raise results[0]
+
+    async def _watch(self) -> None:
+        async with aclosing(watch_for_ever(self._source, self._scope, self._pace)) as changes:
+            async for change in changes:
+                for sink in self._meant(change):
+                    sink(change)
 
     def _meant(self, change: Change) -> list[Sink]:
         if isinstance(change, Seen | Left):

@@ -45,6 +45,7 @@ class Watches:
         self._pace = pace
         self._keep_doing = keep_doing
         self._begun: dict[str, Watch] = {}
+        self._selector = TASK_ID
         self.namespaces = tuple(dict.fromkeys(namespaces)) or (ALL,)
 
     def begin(self) -> None:
@@ -56,6 +57,13 @@ class Watches:
         """Whether Workflows may be submitted to that namespace."""
         return self.namespaces == (ALL,) or namespace in self.namespaces
 
+    def narrow(self, selector: str) -> None:
+        """Watch what has these labels from now on, beginning with a list of it, as far as that is new."""
+        self._selector = selector
+        for watch in self._begun.values():
+            watch.workflows.narrow(selector)
+            watch.pods.narrow(selector)
+
     def of(self, namespace: str) -> Watch:
         """The watch that tells of a namespace.
 
@@ -63,8 +71,10 @@ class Watches:
         """
         namespace = ALL if self.namespaces == (ALL,) else namespace
         if namespace not in self._begun:
-            workflows = Scope("workflows", collection(ARGO, "workflows", namespace), namespace, TASK_ID)
-            pods = Scope("pods", collection(CORE, "pods", namespace), namespace, TASK_ID)
+            workflows = Scope(
+                "workflows", collection(ARGO, "workflows", namespace), namespace, self._selector
+            )
+            pods = Scope("pods", collection(CORE, "pods", namespace), namespace, self._selector)
             watch = self._begun[namespace] = Watch(
                 Reflector(self._source, workflows, self._pace, workflow_key),
                 Reflector(self._source, pods, self._pace, pod_key),

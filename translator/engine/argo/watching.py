@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -123,7 +123,7 @@ class Place:
     events: int = field(default=0)
 
 
-async def watch_for_ever(source: Source, scope: Scope, pace: Pace) -> AsyncIterator[Change]:
+async def watch_for_ever(source: Source, scope: Scope, pace: Pace) -> AsyncGenerator[Change, None]:
     """All changes, for ever. Never raises but for cancellation."""
     failures = 0
     forgotten = 0

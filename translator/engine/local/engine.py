@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,7 +24,7 @@ from translator.engine.local.runner import Runner
 from translator.errors import PermanentError
 from translator.observe.observation import Observation, WorkflowGone, WorkflowRef
 from translator.observe.reasons import CONFLICT, remedy
-from translator.workflow.names import SPEC_HASH
+from translator.workflow.names import SHARD, SPEC_HASH
 from translator.workflow.rendered import Rendered
 
 GRACE_S = 10.0
@@ -65,6 +65,7 @@ class LocalEngine:
         self._grace = grace
         self._on_notice = on_notice
         self._runs: dict[tuple[str, str], Run] = {}
+        self._discarding: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Make the engine's folder, remove what dead engines left, find the programs that it needs.
@@ -80,10 +81,9 @@ class LocalEngine:
         """End all runs and remove all that they left."""
         for run in self._runs.values():
             run.terminate()
+        await asyncio.gather(*self._discarding)
         for run in list(self._runs.values()):
-            await run.wait()
-            await run.discard()
-        self._runs.clear()
+            await self._discard(run)
         await asyncio.to_thread(self._folder.close)
 
     def kill(self) -> None:
@@ -133,6 +133,24 @@ class LocalEngine:
         run.begin()
         return ref
 
+    async def hold(self, shards: Collection[int]) -> None:
+        """End the runs of all other shards: their tasks have been lost to another replica, which tells so."""
+        for run in [run for run in self._runs.values() if _shard(run) not in shards]:
+            run.terminate()
+            task = asyncio.create_task(self._discard(run), name="discard a lost run")
+            self._discarding.add(task)
+            task.add_done_callback(self._discarding.discard)
+
+    async def _discard(self, run: Run) -> None:
+        await run.wait()
+        await run.discard()
+        for key in [key for key, one in self._runs.items() if one is run]:
+            del self._runs[key]
+
+    def pinned(self) -> Collection[int]:
+        """The shards with runs: these cannot move to another machine."""
+        return {_shard(run) for run in self._runs.values()}
+
     async def follow(
         self, ref: WorkflowRef, cursors: Mapping[str, Mapping[str, Any]]
     ) -> AsyncIterator[Observation]:
@@ -155,13 +173,15 @@ class LocalEngine:
         run = self._find(ref)
         if run is not None:
             run.terminate()
-            await run.wait()
-            await run.discard()
-            self._runs.pop((ref.namespace, ref.name), None)
+            await self._discard(run)
 
     def _find(self, ref: WorkflowRef) -> Run | None:
         run = self._runs.get((ref.namespace, ref.name))
         return run if run is not None and run.uid == ref.uid else None
+
+
+def _shard(run: Run) -> int:
+    return int(run.manifest["metadata"]["labels"][SHARD])
 
 
 def _spec_hash(manifest: Mapping[str, Any]) -> str:
