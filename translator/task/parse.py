@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
-from translator.task.blanks import compact, without_blanks
 from translator.task.build import build_task
 from translator.task.document import decode
 from translator.task.finding import Finding
@@ -16,12 +15,9 @@ from translator.task.identity import identity_findings
 from translator.task.model import Task
 from translator.task.node import Node
 from translator.task.params import read_params
-from translator.task.path import Path, format_path, parse_path
+from translator.task.path import parse_path
 from translator.task.problem import Problem, Severity
-from translator.task.rules import cross_findings
-from translator.task.schema_findings import findings
-from translator.task.tree import build
-from translator.task.validator import schema_errors
+from translator.task.reading import read
 
 MAX_PROBLEMS = 500
 """More than anybody reads; a last problem says how many were left out."""
@@ -86,47 +82,28 @@ def parse_task(
     decoded = decode(text)
     if isinstance(decoded, Problem):
         return _parsed(None, [decoded], outside, None)
-    root, problems = build(decoded)
-    if root is None or root.entries is None:
-        if not any(problem.severity is Severity.ERROR for problem in problems):
-            problems.append(_no_mapping(root))
-        return _parsed(None, problems, outside, root)
-
-    data = without_blanks(root.data)
-    faulted = {problem.path for problem in problems}  # the tree knows better what is wrong there
-    found = [
-        finding
-        for finding in (*findings(schema_errors(data), root), *cross_findings(data))
-        if not faulted or format_path(finding.path) not in faulted
-    ]
-    if problems or any(finding.severity is Severity.ERROR for finding in [*found, *outside]):
+    document = read(decoded)
+    problems, found, root = document.problems, document.found, document.root
+    if document.data is None or any(finding.severity is Severity.ERROR for finding in outside):
         return _parsed(None, problems, [*outside, *found], root)
-    data = compact(data)
-    for finding in found:
-        if finding.code == "unknown-kubernetes-key":
-            _drop(data, finding.path)
     task = build_task(
-        data, task_id=task_id, agent_id=agent_id, namespace=namespace, timeout=timeout, params=pairs
+        document.data,
+        task_id=task_id,
+        agent_id=agent_id,
+        namespace=namespace,
+        timeout=timeout,
+        params=pairs,
     )
     given = [decoded, task_id, agent_id, namespace, timeout, pairs]
     task = replace(task, spec_hash=sha256(json.dumps(given).encode()).hexdigest())
     return _parsed(task, problems, [*outside, *found], root)
 
 
-def _no_mapping(root: Node | None) -> Problem:
-    hint = "a taskYaml is a mapping with the key taskSpec"
-    if root is None or root.data is None:
-        return Problem(Severity.ERROR, "", 1, 1, "the document is empty", hint, "empty-document")
-    return Problem(
-        Severity.ERROR, "", root.line, root.column, "the document is not a mapping", hint, "not-a-mapping"
-    )
-
-
 def _parsed(
-    task: Task | None, problems: list[Problem], found: Iterable[Finding], root: Node | None
+    task: Task | None, problems: Iterable[Problem], found: Iterable[Finding], root: Node | None
 ) -> Parsed:
     unplaced = Parsed(None, (), root)
-    placed = problems + [_problem(finding, unplaced) for finding in found]
+    placed = [*problems] + [_problem(finding, unplaced) for finding in found]
     placed.sort(key=lambda problem: (problem.line, problem.column, problem.path, problem.code))
     if len(placed) > MAX_PROBLEMS:
         placed = [p for p in placed if p.severity is Severity.ERROR] or placed
@@ -145,9 +122,3 @@ def _problem(finding: Finding, parsed: Parsed) -> Problem:
     if parsed.root is not None and finding.path[0] not in _OUTSIDE:
         line, column = parsed.root.place(finding.path, at_key=finding.at_key)
     return finding.problem(line, column)
-
-
-def _drop(data: Any, path: Path) -> None:
-    for crumb in path[:-1]:
-        data = data[crumb]
-    data.pop(path[-1], None)

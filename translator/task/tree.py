@@ -78,24 +78,15 @@ class _Builder:
             Problem(Severity.ERROR, path, mark.line + 1, mark.column + 1, message, hint, code),
         )
 
-    def take(self, event: Any) -> None:
-        if isinstance(event, yaml.ScalarEvent):
-            self.scalar(event)
-        elif isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
-            self.open(event)
-        elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
-            self.close()
-        elif isinstance(event, yaml.AliasEvent):
-            self.alias(event)
-        elif isinstance(event, yaml.DocumentStartEvent):
-            self.documents += 1
-            if self.documents > 1:
-                raise self.stop(
-                    event.start_mark,
-                    "a second document begins here",
-                    "a taskYaml is one document: remove this --- and what follows",
-                    "multiple-documents",
-                )
+    def start(self, event: Any) -> None:
+        self.documents += 1
+        if self.documents > 1:
+            raise self.stop(
+                event.start_mark,
+                "a second document begins here",
+                "a taskYaml is one document: remove this --- and what follows",
+                "multiple-documents",
+            )
 
     def grow(self, event: Any, count: int, chars: int) -> None:
         self.count += count
@@ -172,7 +163,7 @@ class _Builder:
             self.anchors.pop(event.anchor, None)  # until it ends, an alias to it would be a loop
         self.frames.append(_Frame(node, event.anchor))
 
-    def close(self) -> None:
+    def close(self, _: Any) -> None:
         frame = self.frames.pop()
         node = frame.node
         for merged in node.merges:
@@ -249,9 +240,19 @@ def build(text: str) -> tuple[Node | None, list[Problem]]:
         The root, or None where the text cannot be read to its end; and the problems found on the way.
     """
     builder = _Builder()
+    take = {
+        yaml.ScalarEvent: builder.scalar,
+        yaml.MappingStartEvent: builder.open,
+        yaml.SequenceStartEvent: builder.open,
+        yaml.MappingEndEvent: builder.close,
+        yaml.SequenceEndEvent: builder.close,
+        yaml.AliasEvent: builder.alias,
+        yaml.DocumentStartEvent: builder.start,
+    }
     try:
         for event in yaml.parse(text, Loader=yaml.CSafeLoader):
-            builder.take(event)
+            if taker := take.get(type(event)):
+                taker(event)
     except Unreadable as error:
         return None, [*builder.problems, error.problem]
     except YAMLError as error:

@@ -10,6 +10,7 @@ from cerberus import TypeDefinition, Validator
 from cerberus.errors import ValidationError
 from cerberus.schema import UnvalidatedSchema
 
+from translator.task.compiled import compiled
 from translator.task.node import NullWord
 from translator.task.schema.task import TASK
 
@@ -30,10 +31,13 @@ class TaskValidator(Validator):  # type: ignore[misc]  # cerberus publishes no t
 _lock = threading.Lock()  # a validator keeps state while it runs
 # the tests let cerberus check the schema; doing so here would cost 0.2 s at each start
 _validator = TaskValidator(UnvalidatedSchema(TASK))
+_keeps_schema = compiled(TASK, TaskValidator.types_mapping)
 
 
 def schema_errors(data: Mapping[str, Any]) -> list[ValidationError]:
     """Where the data breaks the schema: the single errors, without cerberus' groups, in no order."""
+    if _keeps_schema(data):
+        return []
     with _lock:
         _validator.validate(data, normalize=False)
         return list(_single(_validator._errors))  # noqa: SLF001 - the tree it offers instead is slow

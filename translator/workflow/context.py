@@ -9,6 +9,7 @@ input where the step wrote none. Layout ``pod``: all steps share that file. The 
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from hera.workflows import models as m
 
@@ -52,11 +53,19 @@ def limit(steps: int) -> int:
     return min(MAX_CONTEXT_BYTES, MAX_CONTEXT_ALL_STEPS_BYTES // steps)
 
 
+# What is the same for every step is made once: of a small task it is half of all models.
+
+
 def env(task: Task, *, as_parameter: bool) -> list[m.EnvVar]:
     """The env variables that ``codo`` reads."""
+    return list(_env(limit(len(task.steps)), as_parameter))
+
+
+@cache
+def _env(most: int, as_parameter: bool) -> list[m.EnvVar]:
     variables = [
         m.EnvVar(name="CODO_CONTEXT_FILE", value=FILE),
-        m.EnvVar(name="CODO_CONTEXT_LIMIT", value=str(limit(len(task.steps)))),
+        m.EnvVar(name="CODO_CONTEXT_LIMIT", value=str(most)),
     ]
     if as_parameter:
         value = f"{{{{inputs.parameters.{PARAMETER}}}}}"
@@ -64,21 +73,25 @@ def env(task: Task, *, as_parameter: bool) -> list[m.EnvVar]:
     return variables
 
 
+@cache
 def volume() -> m.Volume:
     """Where the file lies: writable for any user, also where the root file system is read-only."""
     return m.Volume(name=VOLUME, empty_dir=m.EmptyDirVolumeSource())
 
 
+@cache
 def mount() -> m.VolumeMount:
     """The volume in a step."""
     return m.VolumeMount(name=VOLUME, mount_path=DIRECTORY)
 
 
+@cache
 def inputs() -> m.Inputs:
     """The context that a step gets; the first one gets none."""
     return m.Inputs(parameters=[m.Parameter(name=PARAMETER, default="")])
 
 
+@cache
 def outputs() -> m.Outputs:
     """The context that a step leaves, also when it fails or is ended."""
     unchanged = f"{{{{inputs.parameters.{PARAMETER}}}}}"
@@ -103,6 +116,7 @@ def arguments(steps: tuple[Step, ...], index: int) -> m.Arguments | None:
     return m.Arguments(parameters=[m.Parameter(name=PARAMETER, value=f"{{{{={expression}}}}}")])
 
 
+@cache
 def codo_artifact() -> m.Artifact:
     """The command as an input of every step (layout ``dag``)."""
     return m.Artifact(name="codo", path=CODO_PATH, mode=0o755, raw=m.RawArtifact(data=CODO))

@@ -29,6 +29,28 @@ MAX_WORKFLOW_BYTES = 1024 * 1024
 """etcd takes 1.5 MiB, and Argo adds the status."""
 
 
+_GROWTH = 13
+"""Bytes that one character of a task becomes at most: ``{`` as ``$(CODO_BRACE)``; an escape has 6."""
+
+_OWN_BYTES = 8 * 1024
+"""Of a Workflow's own text in each step at most: names, deadlines, the context's chain of 20 steps."""
+
+
+def check(task: Task, *, options: Options, template: Mapping[str, Any]) -> None:
+    """Find out whether `translate` can do it, without making the manifest where it is surely small.
+
+    Raises:
+        Untranslatable: no Workflow can do what the task says.
+    """
+    # every step may repeat the parameters and the pod's env, so that all of the task counts for each
+    parts = len(task.steps) + 1
+    at_most = parts * (_GROWTH * len(repr(task)) + _OWN_BYTES) + _length(template)
+    if at_most > MAX_WORKFLOW_BYTES:
+        translate(task, attempt=1, options=options, template=template)
+    else:
+        _workflow(task, 1, options, template)
+
+
 def translate(task: Task, *, attempt: int, options: Options, template: Mapping[str, Any]) -> Rendered:
     """The objects of one attempt: the same input gives the same bytes.
 
@@ -41,6 +63,24 @@ def translate(task: Task, *, attempt: int, options: Options, template: Mapping[s
     Raises:
         Untranslatable: no Workflow can do what the task says.
     """
+    workflow, files, faults = _workflow(task, attempt, options, template)
+    manifest = merged(merged(POLICY, template), workflow.model_dump(exclude_none=True, by_alias=True))
+    config_map = _config_map(task, attempt, options, files) if files.data else None
+    length = _length(manifest)
+    if length > MAX_WORKFLOW_BYTES:
+        faults.add(
+            "taskSpec.steps",
+            f"the Workflow is {length} bytes, over {MAX_WORKFLOW_BYTES}",
+            "split the task, or move repeated text into a script",
+            "too-large",
+        )
+        faults.check()
+    return Rendered(workflow=manifest, files=config_map)
+
+
+def _workflow(
+    task: Task, attempt: int, options: Options, template: Mapping[str, Any]
+) -> tuple[m.Workflow, Files, Faults]:
     faults = Faults()
     files = Files(names.files_name(names.workflow_name(task.task_id, attempt)))
     workflow = m.Workflow(
@@ -52,18 +92,11 @@ def translate(task: Task, *, attempt: int, options: Options, template: Mapping[s
     _check_template_names(task, template, faults)
     files.check(faults)
     faults.check()
-    manifest = merged(merged(POLICY, template), workflow.model_dump(exclude_none=True, by_alias=True))
-    config_map = _config_map(task, attempt, options, files) if files.data else None
-    length = len(json.dumps(manifest, separators=(",", ":"), ensure_ascii=False).encode())
-    if length > MAX_WORKFLOW_BYTES:
-        faults.add(
-            "taskSpec.steps",
-            f"the Workflow is {length} bytes, over {MAX_WORKFLOW_BYTES}",
-            "split the task, or move repeated text into a script",
-            "too-large",
-        )
-        faults.check()
-    return Rendered(workflow=manifest, files=config_map)
+    return workflow, files, faults
+
+
+def _length(data: Mapping[str, Any]) -> int:
+    return len(json.dumps(data, separators=(",", ":"), ensure_ascii=False).encode())
 
 
 def _spec(task: Task, attempt: int, options: Options, files: Files, faults: Faults) -> m.WorkflowSpec:

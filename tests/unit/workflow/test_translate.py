@@ -5,8 +5,9 @@ from hypothesis import given, settings
 
 from tests.unit.workflow.sample_tasks import OPTIONS, TASKS, TEMPLATE, rendered, step, task
 from translator.workflow.names import DESCRIPTION, TITLE
+from translator.workflow.options import Options
 from translator.workflow.refusal import Untranslatable
-from translator.workflow.translate import MAX_WORKFLOW_BYTES, translate
+from translator.workflow.translate import MAX_WORKFLOW_BYTES, check, translate
 
 CODES = {
     "bad-structure",
@@ -72,6 +73,36 @@ def _step_names(spec):
 @given(TASKS, OPTIONS)
 def test_the_same_input_gives_the_same_bytes(given_task, options):
     assert json.dumps(_objects(given_task, options)) == json.dumps(_objects(given_task, options))
+
+
+def _faults(made, *args, **options):
+    try:
+        made(*args, **options, template=TEMPLATE)
+    except Untranslatable as error:
+        return error.faults
+    return ()
+
+
+@settings(max_examples=100, deadline=None)
+@given(TASKS, OPTIONS)
+def test_the_check_says_what_the_translation_says(given_task, options):
+    checked = _faults(check, given_task, options=options)
+    assert checked == _faults(translate, given_task, attempt=1, options=options)
+
+
+@pytest.mark.parametrize("letter", ["{", "\x01", "中", "\U0001f600", '"'])
+def test_the_check_never_takes_a_large_workflow_for_a_small_one(letter):
+    """Texts that grow on their way, or stand in every step."""
+    refused = set()
+    for size in (500, 1500, 3000, 6000, 15000, 21000):
+        env = ({"name": "A", "value": letter * size},)
+        given_task = task(
+            *(step(f"s{n}", script="true", env=env) for n in range(20)), params=(("p", "x" * size),)
+        )
+        checked = _faults(check, given_task, options=Options())
+        assert checked == _faults(translate, given_task, attempt=1, options=Options())
+        refused.add(bool(checked))
+    assert refused == {True, False}
 
 
 def test_every_script_reaches_its_step_byte_for_byte():
