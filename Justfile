@@ -50,6 +50,11 @@ bench *args:
 bench-cluster *args:
     python benchmarks/cluster/run.py {{ args }}
 
+# make a site of docs/ in build/site; --refresh of tests/docs writes the generated tables first
+docs:
+    pytest -q tests/docs/test_reference.py --refresh
+    python -W ignore -m mkdocs build --quiet
+
 # lock the newest versions that pyproject.toml allows
 lock:
     uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade pyproject.toml -o requirements.lock

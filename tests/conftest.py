@@ -12,6 +12,11 @@ from translator.store.embedded import Embedded
 from translator.store.store import Store
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--refresh``, for the tests that compare with a file."""
+    parser.addoption("--refresh", action="store_true", help="write the expected files anew, then compare")
+
+
 @pytest.fixture(scope="session")
 def valkey() -> Iterator[Embedded]:
     """A real Valkey for the whole session; use `redis`, which empties it."""
