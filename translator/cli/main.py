@@ -7,6 +7,7 @@ import typer
 from translator import __version__
 from translator.cli.cancel import cancel
 from translator.cli.demo import demo
+from translator.cli.doctor import doctor
 from translator.cli.explain import explain
 from translator.cli.get import get
 from translator.cli.init import init
@@ -51,6 +52,7 @@ app.command("render")(render)
 app.command("validate")(validate)
 app.command("run")(run)
 app.command("serve")(serve)
+app.command("doctor")(doctor)
 app.command("stand-in")(stand_in)
 app.command("demo")(demo)
 app.command("submit")(submit)

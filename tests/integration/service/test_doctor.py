@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from translator.service.doctor import agent_server
+from translator.service.doctor.examination import examine
+from translator.service.doctor.finding import Finding, Verdict
+from translator.settings import Settings, load_settings
+
+Answer = Callable[[web.Request], Awaitable[web.Response]]
+
+
+@pytest.fixture
+async def answering() -> AsyncIterator[Callable[[Answer], Awaitable[str]]]:
+    """Serves one handler at every path, and gives its HOST:PORT."""
+    runners = []
+
+    async def start(handler: Answer) -> str:
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", handler)
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
+        runners.append(runner)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        return f"127.0.0.1:{runner.addresses[0][1]}"
+
+    yield start
+    for runner in runners:
+        await runner.cleanup()
+
+
+async def only(settings: Settings) -> Finding:
+    (finding,) = [each async for each in agent_server.examine(settings)]
+    return finding
+
+
+def status(code: int) -> Answer:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(status=code, text="no")
+
+    return answer
+
+
+async def test_an_agent_server_that_takes_events(answering):
+    asked = []
+
+    async def answer(request: web.Request) -> web.Response:
+        asked.append((request.headers.get("Authorization"), await request.json()))
+        return web.json_response({"held": []})
+
+    finding = await only(Settings(server_address=f"http://{await answering(answer)}", agent_server_token="t"))
+    assert finding.verdict is Verdict.FINE
+    ((token, question),) = asked
+    assert token == "Bearer t"
+    assert not question.get("events")  # nothing was told that could change anything
+
+
+@pytest.mark.parametrize(
+    ("code", "remedy"), [(401, "agentServerToken"), (404, "eventsPath"), (503, "SERVER-ADDRESS")]
+)
+async def test_one_that_refuses(answering, code, remedy):
+    finding = await only(Settings(server_address=f"http://{await answering(status(code))}"))
+    assert finding.verdict is Verdict.FAULT
+    assert str(code) in finding.message
+    assert remedy in finding.remedy
+
+
+async def test_one_that_is_not_there():
+    finding = await only(Settings(server_address="http://127.0.0.1:1"))
+    assert finding.verdict is Verdict.FAULT
+    assert "127.0.0.1:1" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("code", "verdict"),
+    [(400, Verdict.FINE), (426, Verdict.FINE), (401, Verdict.FAULT), (502, Verdict.FAULT)],
+)
+async def test_a_link_is_asked_for_but_not_opened(answering, code, verdict):
+    upgrades = []
+
+    async def answer(request: web.Request) -> web.Response:
+        upgrades.append(request.headers.get("Upgrade"))
+        return web.Response(status=code)
+
+    finding = await only(Settings(server_address=f"ws://{await answering(answer)}?clientId=a"))
+    assert (finding.verdict, upgrades) == (verdict, [None])
+
+
+async def test_a_link_that_is_none():
+    nobody = await only(Settings(server_address="ws://127.0.0.1:1?clientId=a"))
+    nameless = await only(Settings(server_address="ws://127.0.0.1:1"))
+    assert nobody.verdict is nameless.verdict is Verdict.FAULT
+    assert "clientId" in nameless.remedy
+
+
+async def test_a_redis_that_is_not_there(tmp_path: Path):
+    config = tmp_path / "settings.yaml"
+    config.write_text("SERVER-ADDRESS: http://127.0.0.1:1\nredisConfig: {addr: '127.0.0.1:1'}\n")
+    found = [each async for each in examine(load_settings(config))]
+    assert [each.about for each in found if each.verdict is Verdict.FAULT] == ["Redis", "agent-server"]
+
+
+async def test_a_data_folder_that_cannot_be_written(tmp_path: Path):
+    file = tmp_path / "file"
+    file.write_text("")
+    found = [each async for each in examine(Settings(data_dir=file / "data"))]
+    assert any(each.about == "data folder" and each.verdict is Verdict.FAULT for each in found)
+
+
+def test_the_command(tmp_path: Path):
+    def doctor(*args: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "translator", "doctor", *args]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("SERVER-ADRESS: x\n")
+    wrong = doctor("--config", str(bad))
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert "did you mean SERVER-ADDRESS" in wrong.stderr
+    absent = doctor("--agent-server", "http://127.0.0.1:1")
+    assert absent.returncode == 3
+    assert "FAULT    agent-server: " in absent.stdout
+    found = json.loads(doctor("--agent-server", "http://127.0.0.1:1", "--format", "json").stdout)
+    assert {"about": "agent-server", "verdict": "fault"}.items() <= found[-1].items()

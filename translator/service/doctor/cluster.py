@@ -1,0 +1,43 @@
+"""Whether the cluster is there, has Argo, and lets us do what we must."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from translator.errors import TranslatorError
+from translator.service.doctor.finding import Finding, fault, fault_of, fine
+from translator.settings import Settings
+
+ABOUT = "cluster"
+_REACH = "check argo.kubeconfig, argo.context and the network; kubectl get workflows must work"
+
+
+async def examine(settings: Settings) -> AsyncIterator[Finding]:
+    """Ask the API server for its version, for Argo, and for our permissions."""
+    # these take a second of CPU to import, and only this engine needs them
+    from translator.engine.argo.client import ApiServer  # noqa: PLC0415
+    from translator.engine.argo.examination import examined  # noqa: PLC0415
+
+    chosen = settings.argo
+    kubeconfig = str(chosen.kubeconfig.expanduser()) if chosen.kubeconfig else None
+    api = ApiServer(kubeconfig=kubeconfig, context=chosen.context or None, request_timeout=15)
+    try:
+        await api.open()
+        seen = await examined(api, chosen.namespaces or ("",))
+    except TranslatorError as error:
+        yield fault_of(ABOUT, error, _REACH)
+        return
+    finally:
+        await api.close()
+    yield fine(ABOUT, f"Kubernetes {seen.kubernetes} answers")
+    if seen.argo_missing:
+        yield fault(ABOUT, seen.argo_missing, "install Argo Workflows 3.6 or later")
+        return
+    yield fine(ABOUT, "Argo Workflows' resources are there")
+    for namespace, verbs in seen.missing.items():
+        where = f"in namespace {namespace}" if namespace else "in all namespaces"
+        if verbs:
+            remedy = "apply the Role of deploy/ there, or name the task namespaces in argo.namespaces"
+            yield fault(ABOUT, f"not allowed {where}: {', '.join(verbs)}", remedy)
+        else:
+            yield fine(ABOUT, f"all permissions are there {where}")
