@@ -13,6 +13,7 @@ from translator.cli.get import get
 from translator.cli.init import init
 from translator.cli.list import list_tasks
 from translator.cli.logs import logs
+from translator.cli.rbac import rbac
 from translator.cli.render import render
 from translator.cli.replay import replay
 from translator.cli.retry import retry
@@ -53,6 +54,7 @@ app.command("validate")(validate)
 app.command("run")(run)
 app.command("serve")(serve)
 app.command("doctor")(doctor)
+app.command("rbac")(rbac)
 app.command("stand-in")(stand_in)
 app.command("demo")(demo)
 app.command("submit")(submit)

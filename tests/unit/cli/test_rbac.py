@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+from typer.testing import CliRunner
+
+from translator.cli.main import app
+
+REPOSITORY = Path(__file__).parents[3]
+ENGINE = REPOSITORY / "translator" / "engine" / "argo"
+
+WATCHED = {("list", "workflows"), ("watch", "workflows"), ("list", "pods"), ("watch", "pods")}
+"""What `watches.py` has watched: there the verb's resource is a variable."""
+
+REAPED = {("list", "configmaps")}
+"""What `reaper.py` lists besides: the same."""
+
+
+def rbac(*args: str) -> tuple[int, str, str]:
+    result = CliRunner().invoke(app, ["rbac", *args])
+    return result.exit_code, result.stdout, result.stderr
+
+
+def used() -> Iterator[tuple[str, str]]:
+    """(verb, resource) of every request in the engine's code that names both."""
+    for file in ENGINE.glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Call":
+                match node.args[:2]:
+                    case [ast.Constant(value=str(verb)), ast.Constant(value=str(resource))]:
+                        yield verb, resource
+
+
+def test_the_role_allows_what_the_engine_asks_and_no_more():
+    role = next(yaml.safe_load_all(rbac("default")[1]))
+    allowed = {
+        (verb, resource) for rule in role["rules"] for resource in rule["resources"] for verb in rule["verbs"]
+    }
+    assert allowed == {*used(), *WATCHED, *REAPED}
+
+
+def test_deploy_has_the_permissions_of_the_namespace_default():
+    assert (REPOSITORY / "deploy" / "task-namespace.yaml").read_text() == rbac("default")[1]
+
+
+def test_each_namespace_gets_its_own(tmp_path: Path):
+    code, out, _ = rbac("team-a", "team-b", "team-a")
+    assert code == 0
+    objects = list(yaml.safe_load_all(out))
+    assert [thing["metadata"]["namespace"] for thing in objects] == ["team-a"] * 6 + ["team-b"] * 6
+    bindings = [thing for thing in objects if thing["kind"] == "RoleBinding"]
+    assert {subject["namespace"] for binding in bindings for subject in binding["subjects"]} == {
+        "translator",
+        "team-a",
+        "team-b",
+    }
+
+
+def test_the_settings_name_namespaces_and_accounts(tmp_path: Path):
+    file = tmp_path / "config.yaml"
+    file.write_text(
+        "argo: {namespaces: [team-a]}\nworkflow: {executorServiceAccount: argo, serviceAccount: job}\n"
+    )
+    _, out, _ = rbac("--config", str(file), "--account", "codo/agent-server")
+    of_translator, of_executor = [each for each in yaml.safe_load_all(out) if each["kind"] == "RoleBinding"]
+    account = {"kind": "ServiceAccount"}
+    assert of_translator["subjects"] == [{**account, "name": "agent-server", "namespace": "codo"}]
+    assert of_executor["subjects"] == [
+        {**account, "name": "argo", "namespace": "team-a"},
+        {**account, "name": "job", "namespace": "team-a"},
+    ]
+    assert "name: argo.service-account-token" in out
+
+
+def test_what_is_missing_is_said():
+    assert rbac()[0] == 2
+    assert "name the namespaces" in rbac()[2]
+    assert "must be NAMESPACE/NAME" in rbac("default", "--account", "translator")[2]
+    assert "'Team' cannot be a namespace's name" in rbac("Team")[2]
