@@ -8,6 +8,7 @@ import yaml
 from typer.testing import CliRunner
 
 from translator.cli.main import app
+from translator.engine.argo.permissions import NEEDED
 
 REPOSITORY = Path(__file__).parents[3]
 ENGINE = REPOSITORY / "translator" / "engine" / "argo"
@@ -17,6 +18,13 @@ WATCHED = {("list", "workflows"), ("watch", "workflows"), ("list", "pods"), ("wa
 
 REAPED = {("list", "configmaps")}
 """What `reaper.py` lists besides: the same."""
+
+EVERYBODY = {
+    ("create", "selfsubjectaccessreviews"),
+    ("get", "version"),
+    ("get", "the resources of argoproj.io/v1alpha1"),
+}
+"""What every account may ask, by the ClusterRoles system:basic-user and system:discovery."""
 
 
 def rbac(*args: str) -> tuple[int, str, str]:
@@ -39,7 +47,8 @@ def test_the_role_allows_what_the_engine_asks_and_no_more():
     allowed = {
         (verb, resource) for rule in role["rules"] for resource in rule["resources"] for verb in rule["verbs"]
     }
-    assert allowed == {*used(), *WATCHED, *REAPED}
+    assert allowed == {*used(), *WATCHED, *REAPED} - EVERYBODY
+    assert allowed == {(verb, needed.resource) for needed in NEEDED for verb in needed.verbs}
 
 
 def test_deploy_has_the_permissions_of_the_namespace_default():

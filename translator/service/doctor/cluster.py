@@ -37,7 +37,7 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
     for namespace, verbs in seen.missing.items():
         where = f"in namespace {namespace}" if namespace else "in all namespaces"
         if verbs:
-            remedy = "apply the Role of deploy/ there, or name the task namespaces in argo.namespaces"
+            remedy = "apply what `translator rbac NAMESPACE` prints, or correct argo.namespaces"
             yield fault(ABOUT, f"not allowed {where}: {', '.join(verbs)}", remedy)
         else:
             yield fine(ABOUT, f"all permissions are there {where}")
