@@ -52,7 +52,7 @@ bench-cluster *args:
 
 # make a site of docs/ in build/site; --refresh of tests/docs writes the generated tables first
 docs:
-    pytest -q tests/docs/test_reference.py --refresh
+    pytest -q tests/docs/test_reference.py tests/docs/test_operations.py --refresh
     python -W ignore -m mkdocs build --quiet
 
 # lock the newest versions that pyproject.toml allows

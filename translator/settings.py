@@ -123,6 +123,19 @@ class Argo(BaseModel):
         return value
 
 
+class Traces(BaseModel):
+    """``traces``: OpenTelemetry; a trace an attempt, from its submission to its last acknowledgement."""
+
+    model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
+
+    endpoint: str = Field(
+        default="",
+        pattern="^(https?://|$)",
+        description="where traces go by OTLP over HTTP, such as http://HOST:4318/v1/traces; empty: none",
+    )
+    ratio: float = Field(default=1.0, ge=0, le=1, description="of the attempts that are traced")
+
+
 class Settings(BaseSettings):
     """All settings of ``translator serve``."""
 
@@ -149,6 +162,7 @@ class Settings(BaseSettings):
         default="local", description="local: on this machine, as processes; argo: on a cluster"
     )
     argo: Argo = Argo()
+    traces: Traces = Traces()
     data_dir: Path = Field(
         default=Path("~/.local/state/translator"), description="where the embedded Valkey keeps its data"
     )
@@ -291,7 +305,7 @@ def _renamed(model: type[BaseModel], data: Mapping[Any, Any], where: str, path: 
     return renamed
 
 
-_GROUPS: dict[str, type[BaseModel]] = {"redis": Redis, "workflow": Workflows, "argo": Argo}
+_GROUPS: dict[str, type[BaseModel]] = {"redis": Redis, "workflow": Workflows, "argo": Argo, "traces": Traces}
 
 
 def key_of(name: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol
@@ -83,6 +83,7 @@ class Deliverer:
         parallel: requests at once, half of them in each lane; at least one in each.
         linger_s: how long an event may wait for others to share a request with.
         metrics: told what is sent, held and refused.
+        on_emptied: called with taskId, attempt and seq of a last event, when agent-server holds it.
     """
 
     def __init__(
@@ -94,11 +95,13 @@ class Deliverer:
         parallel: int,
         linger_s: float = 0.0,
         metrics: Metrics | None = None,
+        on_emptied: Callable[[str, int, int], None] = lambda *_: None,
     ) -> None:
         self._store = store
         self._sender = sender
         self._row_limit = row_limit
         self._metrics = metrics or Metrics()
+        self._on_emptied = on_emptied
         light = max(1, parallel // 2)
         self._light: Lane[_Outcome] = Lane(
             "deliver light", self._serve_light, loops=light, most=_SHARE, linger_s=linger_s
@@ -144,7 +147,9 @@ class Deliverer:
         if outcome is _Outcome.MORE:
             self._workers.wake(task_id)
         else:
-            self._since.pop(task_id, None)
+            since = self._since.pop(task_id, None)
+            if since is not None:
+                self._metrics.emptied(time.monotonic() - since)
             self._counts.pop(task_id, None)
 
     async def _serve_light(self, turns: Sequence[Turn[_Outcome]]) -> None:
@@ -211,7 +216,11 @@ class Deliverer:
         except TranslatorError as error:
             part.turn.failed(error)
             return
-        part.turn.done(_Outcome.MORE if part.more or upto < last else _Outcome.EMPTY)
+        if part.more or upto < last:
+            part.turn.done(_Outcome.MORE)
+        else:
+            part.turn.done(_Outcome.EMPTY)
+            self._on_emptied(task_id, part.attempt, upto)
 
     async def _park(self, part: _Part, error: PermanentError) -> None:
         self._metrics.delivery_failed("refused")

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 import structlog
 from fastapi import FastAPI
@@ -35,15 +36,18 @@ from translator.store.store import Store
 from translator.store.tenure import Tenure
 from translator.workflow.options import Options
 
+if TYPE_CHECKING:
+    from translator.service.traces import Traces
+
 _log = structlog.get_logger()
 
 
-def _local(settings: Settings) -> Engine:
-    del settings
+def _local(settings: Settings, metrics: Metrics) -> Engine:
+    del settings, metrics
     return LocalEngine(on_notice=_log_notice)
 
 
-def _argo(settings: Settings) -> Engine:
+def _argo(settings: Settings, metrics: Metrics) -> Engine:
     # kubernetes.aio takes long to import, and only this engine needs it
     from translator.engine.argo.engine import ArgoEngine  # noqa: PLC0415
 
@@ -55,10 +59,11 @@ def _argo(settings: Settings) -> Engine:
         logs_at_once=chosen.logs_at_once,
         kill_grace_s=chosen.kill_grace_seconds,
         shards=settings.shards,
+        on_list=metrics.listed,
     )
 
 
-ENGINES: Mapping[str, Callable[[Settings], Engine]] = {"local": _local, "argo": _argo}
+ENGINES: Mapping[str, Callable[[Settings, Metrics], Engine]] = {"local": _local, "argo": _argo}
 """What each value of the setting ``engine`` stands for."""
 
 
@@ -101,6 +106,7 @@ async def running(settings: Settings, *, engine: Engine | None = None) -> AsyncI
         sign = Sign(life, wake_channel(settings.redis.db if settings.redis else 0))
         tenure = Tenure()
         metrics = Metrics()
+        metrics.shards_in_all(settings.shards)
         store = Store(
             redis,
             shards=settings.shards,
@@ -113,9 +119,12 @@ async def running(settings: Settings, *, engine: Engine | None = None) -> AsyncI
         await store.open()
         sender = _sender(settings)
         stack.push_async_callback(sender.close)
+        traces = _traces(settings, store)
+        if traces is not None:
+            stack.push_async_callback(traces.close)
         service = Service(
             store,
-            engine or ENGINES[settings.engine](settings),
+            engine or ENGINES[settings.engine](settings, metrics),
             sender,
             options(settings),
             load_template(settings.workflow.template),
@@ -128,6 +137,7 @@ async def running(settings: Settings, *, engine: Engine | None = None) -> AsyncI
             sweep_seconds=settings.sweep_seconds,
             flush_seconds=settings.flush_seconds,
             metrics=metrics,
+            on_emptied=traces.emptied if traces else lambda *_: None,
             replica=Replica(
                 Leases(
                     redis,
@@ -171,6 +181,16 @@ def _replica_name(settings: Settings) -> str:
     port = settings.listen.rpartition(":")[2]
     # port 0 is another one each time
     return f"{socket.gethostname()}:{port if int(port) else secrets.token_hex(4)}"
+
+
+def _traces(settings: Settings, store: Store) -> Traces | None:
+    chosen = settings.traces
+    if not chosen.endpoint:
+        return None
+    # takes a third of a second to import, and few want it
+    from translator.service.traces import Traces  # noqa: PLC0415
+
+    return Traces.to(store, chosen.endpoint, ratio=chosen.ratio)
 
 
 def _sender(settings: Settings) -> AgentServerClient | LinkClient:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from translator.store.record import Open
@@ -30,12 +30,22 @@ class Metrics:
         self._events = counter("events_delivered", "Events that agent-server took.")
         self._rows = counter("rows_delivered", "Log lines that agent-server took; other events count as one.")
         self._failures = counter("delivery_failures", "Requests that agent-server did not take.", "kind")
+        self._emptied = Histogram(
+            "translator_delivery_seconds",
+            "From a task's first event that agent-server does not hold to its holding all of them.",
+            buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800),
+            registry=registry,
+        )
+        self._lists = counter(
+            "watch_lists", "Watches of the cluster that began anew, with a list.", "resource"
+        )
         self._open = gauge("tasks_open", "Tasks of which something is still to be done.", "phase")
         self._outbox = gauge("outbox_events", "Events that agent-server does not hold.")
         self._age = gauge("outbox_age_seconds", "How long the task that waits the longest has had events.")
         self._parked = gauge("dead_letters", "Tasks whose events agent-server refused for good.")
         self._logs = gauge("log_bytes", "Bytes of log events kept in Redis.")
         self._shards = gauge("shards_held", "Shards whose tasks this replica moves on.")
+        self._shards_in_all = gauge("shards", "Shards that tasks are split into.")
         self._replicas = gauge("replicas", "Replicas at work, as this one sees it.")
         self._moves = counter(
             "shard_moves", "Shards that were taken, or given up to another replica.", "kind"
@@ -61,6 +71,14 @@ class Metrics:
         self._events.inc(events)
         self._rows.inc(rows)
 
+    def emptied(self, seconds: float) -> None:
+        """Agent-server holds all events of a task, so long after the first of them came."""
+        self._emptied.observe(seconds)
+
+    def listed(self, resource: str) -> None:
+        """A watch of the cluster began with a list: at the start, and when it could not go on."""
+        self._lists.labels(resource).inc()
+
     def delivery_failed(self, kind: str) -> None:
         """Agent-server did not take a request: ``temporary`` or ``refused``."""
         self._failures.labels(kind).inc()
@@ -79,6 +97,10 @@ class Metrics:
     def log_bytes(self, size: int) -> None:
         """The kept logs were summed up."""
         self._logs.set(size)
+
+    def shards_in_all(self, shards: int) -> None:
+        """The service begins, with tasks split into so many."""
+        self._shards_in_all.set(shards)
 
     def shards_held(self, shards: int, replicas: int) -> None:
         """The leases were looked at."""

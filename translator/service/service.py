@@ -51,6 +51,8 @@ class Service:
         sweep_seconds: pause between two looks at all open tasks.
         flush_seconds: time for the last deliveries in `stop`, where no other replica can make them.
         replica: this process among others; None: there are none, and every shard is this one's.
+        metrics: what is told to Prometheus.
+        on_emptied: as `Deliverer` has it.
 
     Attributes:
         desk: the tasks, for the API.
@@ -74,6 +76,7 @@ class Service:
         flush_seconds: float = 5.0,
         replica: Replica | None = None,
         metrics: Metrics | None = None,
+        on_emptied: Callable[[str, int, int], None] = lambda *_: None,
     ) -> None:
         self._store = store
         self._engine = engine
@@ -97,6 +100,7 @@ class Service:
             parallel=parallel_deliveries,
             linger_s=linger_seconds,
             metrics=metrics,
+            on_emptied=on_emptied,
         )
         self._follower = Follower(store, engine, row_limit=row_limit, on_events=self._grown)
         self._submitter = Submitter(

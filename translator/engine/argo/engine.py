@@ -61,6 +61,7 @@ class ArgoEngine:
         logs_at_once: how many logs are read at once.
         kill_grace_s: seconds from `terminate` to the deletion of the pods that still run.
         shards: how many there are, for `hold`.
+        on_list: called with the resource when a watch lists all objects anew.
         pace: how long things take.
         now: tells the time.
     """
@@ -73,6 +74,7 @@ class ArgoEngine:
         logs_at_once: int = 200,
         kill_grace_s: float = 60,
         shards: int = 64,
+        on_list: Callable[[str], None] = lambda _: None,
         pace: Pace | None = None,
         now: Callable[[], datetime] = _now,
     ) -> None:
@@ -82,7 +84,7 @@ class ArgoEngine:
         self._shards = shards
         self._pace = pace
         self._now = now
-        self._watches = Watches(api, namespaces, pace, self._keep_doing)
+        self._watches = Watches(api, namespaces, pace, self._keep_doing, on_list)
         self._means = Means(api=api, watches=self._watches, slots=Slots(logs_at_once), pace=pace)
         self._ending: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()

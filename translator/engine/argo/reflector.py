@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from translator.engine.argo.objects import Key
-from translator.engine.argo.watching import Change, Left, Pace, Scope, Seen, Source, watch_for_ever
+from translator.engine.argo.watching import Change, Left, Listing, Pace, Scope, Seen, Source, watch_for_ever
 
 Sink = Callable[[Change], None]
 """Takes a change at once, without waiting: a slow follower must not hold up the others."""
@@ -25,15 +25,22 @@ class Reflector:
         scope: what to watch.
         pace: how long things take.
         key: the Workflow that an object belongs to.
+        on_list: called with the resource when all objects are listed, since a watch begins anew.
     """
 
     def __init__(
-        self, source: Source, scope: Scope, pace: Pace, key: Callable[[Mapping[str, Any]], Key]
+        self,
+        source: Source,
+        scope: Scope,
+        pace: Pace,
+        key: Callable[[Mapping[str, Any]], Key],
+        on_list: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._source = source
         self._scope = scope
         self._pace = pace
         self._key = key
+        self._on_list = on_list
         self._narrowed = asyncio.Event()
         self._sinks: dict[Key, list[Sink]] = {}
 
@@ -72,6 +79,8 @@ class Reflector:
     async def _watch(self) -> None:
         async with aclosing(watch_for_ever(self._source, self._scope, self._pace)) as changes:
             async for change in changes:
+                if isinstance(change, Listing):
+                    self._on_list(self._scope.resource)
                 for sink in self._meant(change):
                     sink(change)
 

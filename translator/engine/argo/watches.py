@@ -32,6 +32,7 @@ class Watches:
         namespaces: those that are watched; empty: all.
         pace: how long things take.
         keep_doing: runs a job until the engine is closed.
+        on_list: as `Reflector` has it.
     """
 
     def __init__(
@@ -40,10 +41,12 @@ class Watches:
         namespaces: Sequence[str],
         pace: Pace,
         keep_doing: Callable[[Callable[[], Coroutine[Any, Any, None]]], None],
+        on_list: Callable[[str], None],
     ) -> None:
         self._source = source
         self._pace = pace
         self._keep_doing = keep_doing
+        self._on_list = on_list
         self._begun: dict[str, Watch] = {}
         self._selector = TASK_ID
         self.namespaces = tuple(dict.fromkeys(namespaces)) or (ALL,)
@@ -76,8 +79,8 @@ class Watches:
             )
             pods = Scope("pods", collection(CORE, "pods", namespace), namespace, self._selector)
             watch = self._begun[namespace] = Watch(
-                Reflector(self._source, workflows, self._pace, workflow_key),
-                Reflector(self._source, pods, self._pace, pod_key),
+                Reflector(self._source, workflows, self._pace, workflow_key, self._on_list),
+                Reflector(self._source, pods, self._pace, pod_key, self._on_list),
             )
             self._keep_doing(watch.workflows.run)
             self._keep_doing(watch.pods.run)
