@@ -36,6 +36,7 @@ class Step(StrEnum):
     UNPARK = "unpark"
     SHRINK = "shrink"
     FORGET = "forget"
+    WAIT = "wait"
     ANNOUNCE_REPLICA = "announce-replica"
     TEND_LEASE = "tend-lease"
     TAKE_LEASE = "take-lease"

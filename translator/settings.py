@@ -25,6 +25,7 @@ from pydantic_settings import (
 )
 
 from translator.errors import PermanentError
+from translator.store.address import parse_address
 
 _FILE = "_file"
 
@@ -49,14 +50,31 @@ class Redis(BaseModel):
 
     model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
 
-    addr: str = Field(min_length=1, description="host:port")
+    addr: str = Field(
+        min_length=1,
+        repr=False,
+        description="host:port, or redis://, rediss://, unix://, redis+sentinel://, redis+cluster:// "
+        "(docs/reliability.md)",
+    )
+    username: str = Field(default="", description="empty: the default user")
     password: str = Field(default="", repr=False, description="empty: none")
     db: int = Field(default=0, ge=0, description="the database's number")
+    sentinel_password: str = Field(default="", repr=False, description="of the Sentinels; empty: none")
+    ca_file: Path | None = Field(
+        default=None, description="what TLS certificates are checked against; absent: the system's"
+    )
+    wait_replicas: int = Field(
+        default=0,
+        ge=0,
+        le=10,
+        description="Redis replicas that must hold a transaction before it counts (WAIT); 0: none",
+    )
 
     @field_validator("addr")
     @classmethod
     def _is_address(cls, value: str) -> str:
-        return _host_and_port(value, "6379")
+        parse_address(value)
+        return value
 
 
 class Workflows(BaseModel):

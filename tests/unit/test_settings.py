@@ -26,7 +26,8 @@ def test_the_seeds_configuration_is_read(file):
     )
     assert (settings.server_address, settings.biz_id) == ("http://agent-server:8080", "504")
     assert (settings.row_limit, settings.log_level) == (200, "info")
-    assert settings.redis.model_dump() == {"addr": "redis:6379", "password": "12345", "db": 3}
+    redis = settings.redis
+    assert (redis.addr, redis.password, redis.db, redis.wait_replicas) == ("redis:6379", "12345", 3, 0)
 
 
 def test_without_a_file_everything_has_a_default():
@@ -68,7 +69,7 @@ def test_namespaces_are_a_list_or_names_with_commas(file, monkeypatch):
         ("redisConfig: {address: x}", "redisConfig.address: unknown key (did you mean addr?)"),
         (
             "redisConfig: {addr: 'x:y'}",
-            "redisConfig.addr (or TRANSLATOR_REDIS__ADDR): Value error, must be HOST:PORT",
+            "redisConfig.addr (or TRANSLATOR_REDIS__ADDR): Value error, 'x:y' is not host:port",
         ),
         ("redisConfig: {}", "redisConfig.addr (or TRANSLATOR_REDIS__ADDR): Field required"),
         ("redisConfig: 5", "redisConfig (or TRANSLATOR_REDIS): "),

@@ -25,9 +25,11 @@ from translator.service.metrics import Metrics
 from translator.service.replica import Replica
 from translator.service.service import Service
 from translator.service.template import load_template
+from translator.settings import Redis as RedisSettings
 from translator.settings import Settings
+from translator.store.address import parse_address
 from translator.store.calls import Sign
-from translator.store.connect import connect
+from translator.store.connect import Client, connect
 from translator.store.embedded import Embedded
 from translator.store.keys import wake_channel
 from translator.store.leases import Leases
@@ -100,10 +102,10 @@ async def running(settings: Settings, *, engine: Engine | None = None) -> AsyncI
             embedded.start()
             redis = connect(embedded.socket)
         else:
-            redis = connect(settings.redis.addr, password=settings.redis.password, db=settings.redis.db)
+            redis = connect_to(settings.redis)
         stack.push_async_callback(redis.aclose)
         life = secrets.token_hex(8)
-        sign = Sign(life, wake_channel(settings.redis.db if settings.redis else 0))
+        sign = Sign(life, wake_channel(database(settings.redis)))
         tenure = Tenure()
         metrics = Metrics()
         metrics.shards_in_all(settings.shards)
@@ -112,6 +114,7 @@ async def running(settings: Settings, *, engine: Engine | None = None) -> AsyncI
             shards=settings.shards,
             tenure=tenure,
             sign=sign,
+            wait_replicas=settings.redis.wait_replicas if settings.redis else 0,
             keep_s=settings.keep_finished_seconds,
             keep_bytes=settings.keep_log_bytes,
             spill_bytes=settings.spill_log_bytes,
@@ -167,6 +170,26 @@ async def running(settings: Settings, *, engine: Engine | None = None) -> AsyncI
             call_seconds=settings.call_seconds,
         )
         yield Running(service, app)
+
+
+def connect_to(chosen: RedisSettings) -> Client:
+    """A client of the Redis that the settings name."""
+    return connect(
+        chosen.addr,
+        username=chosen.username,
+        password=chosen.password,
+        db=chosen.db,
+        sentinel_password=chosen.sentinel_password,
+        ca_file=chosen.ca_file.expanduser() if chosen.ca_file else None,
+    )
+
+
+def database(chosen: RedisSettings | None) -> int:
+    """The number of the database that the settings name."""
+    if chosen is None:
+        return 0
+    told = parse_address(chosen.addr).db
+    return chosen.db if told is None else told
 
 
 def _replica_name(settings: Settings) -> str:

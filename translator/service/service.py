@@ -78,7 +78,7 @@ class Service:
         metrics: Metrics | None = None,
         on_emptied: Callable[[str, int, int], None] = lambda *_: None,
     ) -> None:
-        self._store = store
+        self.store = self._store = store
         self._engine = engine
         self._sweep_seconds = sweep_seconds
         self._flush_seconds = flush_seconds

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
 from translator.crash_point import around
 from translator.store.keys import ShardKeys, keys_of
+from translator.store.replication import Replication
 from translator.store.script import Maker, Script
 from translator.store.tenure import LostShardError, Tenure
 from translator.store.wrapped import wrapped
@@ -38,6 +40,19 @@ class Sign:
 UNSIGNED = Sign()
 
 
+class _Sent(NamedTuple):
+    """A call as it is sent.
+
+    Attributes:
+        ends: what its maker's kind adds to the arguments.
+    """
+
+    shard: int
+    keys: Sequence[str]
+    args: Sequence[Any]
+    ends: Sequence[Any]
+
+
 class Scripts:
     """Sends scripts on tasks.
 
@@ -47,9 +62,13 @@ class Scripts:
         tenure: the shards that this process holds; None: owners' transactions are not fenced (for one who
             works alone on the data).
         sign: of this process.
+        wait_replicas: how many replicas of Redis must hold what a script wrote before it is answered.
     """
 
-    def __init__(self, redis: Redis, *, shards: int, tenure: Tenure | None, sign: Sign) -> None:
+    def __init__(
+        self, redis: Redis, *, shards: int, tenure: Tenure | None, sign: Sign, wait_replicas: int = 0
+    ) -> None:
+        self._replication = Replication(redis, wait_replicas)
         self._redis = redis
         self._shards = shards
         self._tenure = tenure
@@ -61,39 +80,58 @@ class Scripts:
         Raises:
             LostShardError: it is one of the owner's, and the task's shard is another's.
         """
-        keys = keys_of(task_id, self._shards)
-        ends = self._ends(script, keys)
-        try:
-            async with wrapped(what):
-                with _around(script):
-                    return await self._redis.eval(script.text, 8, *keys.of(task_id), *args, *ends)
-        except LostShardError:
-            self._refused(keys, ends)
-            raise
+        return (await self.run_many(script, [(task_id, list(args))], what))[0]
 
     async def run_many(self, script: Script, calls: Sequence[Call], what: str) -> list[Any]:
         """Run a script for each call, in order; each call is a transaction of its own."""
         answers: list[Any] = []
         for start in range(0, len(calls), CHUNK):
-            part = [
-                (keys := keys_of(task_id, self._shards), task_id, args, self._ends(script, keys))
-                for task_id, args in calls[start : start + CHUNK]
-            ]
-            async with wrapped(what), self._redis.pipeline(transaction=False) as pipe:
-                with _around(script):
-                    for keys, task_id, args, ends in part:
-                        pipe.eval(script.text, 8, *keys.of(task_id), *args, *ends)
-                    got = await pipe.execute(raise_on_error=False)
-            for answer, (keys, _, _, ends) in zip(got, part, strict=True):
+            sent = [self._sent(script, *call) for call in calls[start : start + CHUNK]]
+            async with wrapped(what):
+                got = await self._send(script, sent)
+            for answer, each in zip(got, sent, strict=True):
                 if isinstance(answer, Exception):
-                    try:
-                        async with wrapped(what):
-                            raise answer
-                    except LostShardError:
-                        self._refused(keys, ends)
-                        raise
+                    await self._raise(answer, each, what)
             answers += got
         return answers
+
+    def _sent(self, script: Script, task_id: str, args: Sequence[Any]) -> _Sent:
+        keys = keys_of(task_id, self._shards)
+        return _Sent(keys.shard, keys.of(task_id), args, self._ends(script, keys))
+
+    async def _send(self, script: Script, sent: Sequence[_Sent]) -> list[Any]:
+        waits = script.step is not None and self._replication
+        if len(sent) == 1 and not waits:
+            [each] = sent
+            with _around(script):
+                try:
+                    return [
+                        await self._redis.eval(
+                            script.text, len(each.keys), *each.keys, *each.args, *each.ends
+                        )
+                    ]
+                except ResponseError as error:
+                    return [error]
+        targets = await self._replication.targets({each.shard for each in sent}) if waits else {}
+        async with self._redis.pipeline(transaction=False) as pipe:
+            with _around(script):
+                for each in sent:
+                    pipe.eval(script.text, len(each.keys), *each.keys, *each.args, *each.ends)
+                self._replication.add(pipe, targets)
+                answers: list[Any] = await pipe.execute(raise_on_error=False)
+        got = answers[: len(sent)]
+        if waits and not any(isinstance(answer, Exception) for answer in got):
+            await self._replication.check(answers[len(sent) :], targets)
+        return got
+
+    async def _raise(self, error: Exception, sent: _Sent, what: str) -> None:
+        try:
+            async with wrapped(what):
+                raise error
+        except LostShardError:
+            if self._tenure is not None:
+                self._tenure.refused(sent.shard, sent.ends[0])
+            raise
 
     def _ends(self, script: Script, keys: ShardKeys) -> list[Any]:
         """What its maker's kind adds to a script's arguments (`translator.store.script`)."""
@@ -102,10 +140,6 @@ class Scripts:
         if script.maker is Maker.READER:
             return []
         return ["" if self._tenure is None else self._tenure.epoch(keys.shard)]
-
-    def _refused(self, keys: ShardKeys, ends: Sequence[Any]) -> None:
-        if self._tenure is not None and ends:
-            self._tenure.refused(keys.shard, ends[0])
 
 
 def _around(script: Script) -> AbstractContextManager[None]:

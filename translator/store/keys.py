@@ -68,6 +68,11 @@ class ShardKeys:
         """Hash: who holds the shard, its epoch, and until when (see `translator.store.leases`)."""
         return f"translator:{{{self.shard}}}:lease"
 
+    @property
+    def waited(self) -> str:
+        """Nothing but what WAIT needs (see `translator.store.replication`)."""
+        return f"translator:{{{self.shard}}}:waited"
+
     def of(self, task_id: str) -> list[str]:
         """All keys that a script on one task gets, in the order in which the scripts name them."""
         return [

@@ -64,6 +64,7 @@ class Store:
         tenure: the shards that this process holds, without which it writes nothing that only a shard's holder
             may (`translator.store.script`); None: it works alone on the data, and nothing is fenced.
         sign: of this process, for messages to the shards' holders.
+        wait_replicas: how many replicas of Redis must hold a transaction before it is answered.
     """
 
     def __init__(
@@ -76,9 +77,10 @@ class Store:
         spill_bytes: int = 64 * 1024 * 1024,
         tenure: Tenure | None = None,
         sign: Sign = UNSIGNED,
+        wait_replicas: int = 0,
     ) -> None:
         self._redis = redis
-        self._scripts = Scripts(redis, shards=shards, tenure=tenure, sign=sign)
+        self._scripts = Scripts(redis, shards=shards, tenure=tenure, sign=sign, wait_replicas=wait_replicas)
         self._tenure = tenure
         self._shards = shards
         self._keep_s = keep_s

@@ -65,6 +65,8 @@ async def wrapped(what: str) -> AsyncIterator[None]:
     try:
         async with asyncio.timeout(ANSWER_S):
             yield
+    except exceptions.RedisClusterException as e:  # no node answers, or not all slots have one
+        raise TemporaryError(f"{what}: Redis: {e}") from e
     except (exceptions.RedisError, OSError) as e:
         if str(e).startswith(FENCED):
             raise LostShardError(f"{what}: another replica holds its shard") from e
