@@ -113,8 +113,15 @@ def test_only_the_client_speaks_to_the_api_server_and_names_what_it_changes() ->
         compared = {
             id(part) for node in ast.walk(tree) if isinstance(node, ast.Compare) for part in node.comparators
         }
+        # a question is POSTed too, and makes nothing
+        asked = {
+            id(part)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.AsyncFunctionDef) and (file.name, node.name) == ("client.py", "ask")
+            for part in ast.walk(node)
+        }
         for node in bare(tree):
-            if isinstance(node, ast.Constant) and id(node) not in compared:
+            if isinstance(node, ast.Constant) and id(node) not in compared | asked:
                 assert node.value not in ("POST", "PUT", "PATCH", "DELETE"), f"{file}:{node.lineno}"
             if isinstance(node, ast.Attribute) and file.name != "client.py":
                 assert "_transport" not in node.attr, f"{file}:{node.lineno}"
