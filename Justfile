@@ -41,6 +41,10 @@ render *args:
 e2e *args:
     pytest tests/e2e {{ args }}
 
+# faults made on purpose, at most 15 minutes; --seed replays a run (docs/reliability.md)
+faults *args:
+    pytest tests/faults --numprocesses=2 --dist=worksteal {{ args }}
+
 # figures, each beside its floor in the same run
 bench *args:
     python benchmarks/run.py {{ args }}

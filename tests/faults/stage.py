@@ -1,0 +1,225 @@
+"""agent-server, Valkey, a cluster and the services: everything that one test kills, and what it must tell."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from tests.faults.account import Account, audit
+from tests.faults.cluster import NAMESPACE, FakeCluster
+from tests.faults.processes import Forks, Serve, Valkey, valkey
+from tests.faults.tasks import Task, revocation
+from translator.agent_server.api_mirror import NATIVE_PATH
+from translator.agent_server.api_tasks import LETTERS_PATH
+from translator.agent_server.ledger import is_final
+from translator.agent_server.protocol import BATCH_PATH
+from translator.agent_server.stand_in import StandIn
+from translator.errors import TemporaryError
+from translator.store.store import Store
+
+SHARDS = 8
+CLIENT = "agent1"
+PATIENCE = aiohttp.ClientTimeout(total=15)
+
+
+class Stage:
+    """One test's world.
+
+    Args:
+        seed: decides everything that is up to chance.
+        stand_in: agent-server.
+        redis: the services' Redis.
+        cluster: None with the local engine.
+        serves: the services; one is as good as another.
+    """
+
+    def __init__(
+        self, seed: str, stand_in: StandIn, redis: Valkey, cluster: FakeCluster | None, serves: list[Serve]
+    ) -> None:
+        self.chance = random.Random(seed)
+        self.stand_in = stand_in
+        self.redis = redis
+        self.cluster = cluster
+        self.serves = serves
+        self.store = Store(redis.client, shards=SHARDS, keep_s=60)
+        self.tasks: dict[str, Task] = {}
+        self.faults = 0
+        self.http = aiohttp.ClientSession(timeout=PATIENCE)
+
+    @property
+    def serve(self) -> Serve:
+        return self.serves[0]
+
+    async def close(self) -> None:
+        await self.http.close()
+
+    def count(self, faults: int = 1) -> None:
+        """Note that a fault was made."""
+        self.faults += faults
+
+    async def kill(self, serve: Serve | None = None) -> None:
+        """SIGKILL for a service."""
+        self.count()
+        await (serve or self.serve).kill()
+
+    async def submit(self, *tasks: Task) -> None:
+        """Submit as agent-server does: again and again, to any service, until there is an answer."""
+        for task in tasks:
+            self.tasks[task.task_id] = task
+        for answer in await self._insist(BATCH_PATH, [task.item() for task in tasks]):
+            task = self.tasks[answer["taskId"]]
+            task.acknowledged = answer["outcome"] in ("accepted", "duplicate")
+            task.rejected = answer["outcome"] == "rejected"
+            assert task.acknowledged or not task.steps, answer
+
+    async def cancel(self, task: Task) -> None:
+        """Cancel a task, once it has written something."""
+        told = await self.event(
+            lambda event: event["taskId"] == task.task_id and (event["kind"] == "log" or is_final(event))
+        )
+        if not is_final(told):
+            await self._insist(BATCH_PATH, [revocation(task.task_id)])
+
+    async def retry(self, task: Task) -> None:
+        """Ask for another attempt of a task, once it has ended."""
+        await self.stand_in.final(task.task_id, task.attempts)
+        task.attempts += 1
+        order = {"action": "retry", "taskId": task.task_id}
+        while True:
+            # the answer may have been lost: a second order would be a second attempt
+            with contextlib.suppress(TemporaryError):
+                record = await self.store.load(task.task_id)
+                if record is not None and record.state.attempt >= task.attempts:
+                    return
+                with contextlib.suppress(aiohttp.ClientError, TimeoutError):
+                    serve = self.chance.choice(self.serves)
+                    async with self.http.post(serve.url + NATIVE_PATH, json=order) as answer:
+                        await answer.read()
+            await asyncio.sleep(0.1)
+
+    async def replay(self) -> None:
+        """Have sent again what agent-server refused."""
+        for serve in self.serves:
+            with contextlib.suppress(aiohttp.ClientError, TimeoutError):
+                async with self.http.get(serve.url + LETTERS_PATH) as answer:
+                    letters = (await answer.json())["deadLetters"] if answer.status == 200 else []
+                for letter in letters:
+                    url = f"{serve.url}{LETTERS_PATH}/{letter['taskId']}/replay"
+                    async with self.http.post(url) as answer:
+                        await answer.read()
+
+    async def event(self, wanted: Callable[[Any], bool]) -> Any:
+        """Wait until agent-server was told such an event."""
+        async for event in self.stand_in.events():
+            if wanted(event):
+                return event
+        raise EOFError
+
+    async def _insist(self, path: str, body: Any) -> Any:
+        wait = 0.05
+        while True:
+            serve = self.chance.choice(self.serves)
+            with contextlib.suppress(aiohttp.ClientError, TimeoutError):
+                async with self.http.post(serve.url + path, json=body) as answer:
+                    if answer.status == 200:
+                        return await answer.json()
+                    assert answer.status in (503, 429, 500), (answer.status, await answer.text())
+            await asyncio.sleep(wait)
+            wait = min(1.0, wait * 1.5)
+
+    async def finish(self, seconds: float = 60) -> Account:
+        """Wait until all is told and nothing is left to do; then say what was wrong.
+
+        Args:
+            seconds: how long everything may take from now on.
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                for task in self.tasks.values():
+                    for attempt in range(1, task.attempts + 1):
+                        if task.acknowledged:
+                            await self.stand_in.final(task.task_id, attempt)
+                while left := await self._left():  # noqa: ASYNC110 - Redis gives no sign
+                    await asyncio.sleep(0.1)
+        except TimeoutError:
+            left = await self._left()
+        account = audit(self.tasks.values(), self.stand_in.ledger, self.faults, mortal=self.cluster is None)
+        if left:
+            account.wrong.append(f"left over: {left[:5]}")
+        return account
+
+    async def _left(self) -> list[str]:
+        """What is still to be done, and what lies in the cluster."""
+        try:
+            open_ = [str(task) for task in await self.store.open_tasks()]
+        except Exception as error:  # noqa: BLE001 - it is told
+            open_ = [str(error)]
+        return open_ + (self.cluster.left if self.cluster else [])
+
+
+@contextlib.asynccontextmanager
+async def staged(
+    forks: Forks,
+    folder: Path,
+    seed: str,
+    *,
+    engine: str = "argo",
+    link: bool = False,
+    count: int = 1,
+    config: tuple[str, ...] = (),
+    **settings: Any,
+) -> AsyncIterator[Stage]:
+    """A stage whose services are not started yet.
+
+    Args:
+        forks: where processes come from.
+        folder: for data and logs.
+        seed: decides everything that is up to chance.
+        engine: argo or local.
+        link: whether agent-server is reached over the link, not by POST.
+        count: of services.
+        config: more lines for Valkey's configuration.
+        settings: of the services, as variables, without the prefix.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        stand_in = await stack.enter_async_context(StandIn(heartbeat=1.0))
+        redis = await stack.enter_async_context(valkey(folder / "valkey", *config))
+        cluster = None
+        env = {
+            "TRANSLATOR_SERVER_ADDRESS": f"{stand_in.link}?clientId={CLIENT}" if link else stand_in.url,
+            "TRANSLATOR_REDIS__ADDR": redis.address,
+            "TRANSLATOR_ENGINE": engine,
+            "TRANSLATOR_SHARDS": str(SHARDS),
+            "TRANSLATOR_SWEEP_SECONDS": "0.5",
+            "TRANSLATOR_FLUSH_SECONDS": "2",
+            "TRANSLATOR_LEASE_SECONDS": "2",
+            "TRANSLATOR_LOG_LEVEL": "info",
+        }
+        if engine == "argo":
+            cluster = FakeCluster(random.Random(seed).randrange(2**32))
+            await cluster.start()
+            stack.push_async_callback(cluster.stop)
+            file = cluster.kubeconfig(folder / "kubeconfig")
+            env |= {
+                "TRANSLATOR_ARGO__KUBECONFIG": str(file),
+                "TRANSLATOR_ARGO__NAMESPACES": NAMESPACE,
+                "TRANSLATOR_ARGO__KILL_GRACE_SECONDS": "0.5",
+            }
+        else:
+            env["TMPDIR"] = str(folder)
+        env |= {f"TRANSLATOR_{name}": str(value) for name, value in settings.items()}
+        serves = [Serve(forks, folder / f"serve-{n}.log", env) for n in range(count)]
+        made = Stage(seed, stand_in, redis, cluster, serves)
+        stack.push_async_callback(made.close)
+        try:
+            yield made
+        finally:
+            for serve in serves:
+                if serve.alive:
+                    await serve.kill()

@@ -1,0 +1,119 @@
+"""The service is killed at every point that it names, and started again."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import pytest
+
+from tests.faults.tasks import endless, failing, filed, invalid, plain, refused
+from translator.agent_server.faults import Fault
+from translator.crash_point import POINTS, Step
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+LOCAL = {Step.START_PROCESS}
+"""Steps that only the local engine takes."""
+
+SHARED = {Step.ACCEPT, Step.BEGIN, Step.APPEND, Step.SEND, Step.ACKNOWLEDGE, Step.RELEASE, Step.REVOKE}
+"""Steps that are tried with both engines."""
+
+OFTEN = {
+    Step.BEGIN, Step.APPEND, Step.SEND, Step.ACKNOWLEDGE, Step.RELEASE, Step.CREATE_WORKFLOW,
+    Step.REMOVE_FINALIZER, Step.LOWER_DEADLINE, Step.START_PROCESS,
+}  # fmt: skip
+"""Steps that are taken more than three times in one life."""
+
+AGAIN = 3
+"""Times that a point may be reached before it kills."""
+
+ORPHAN = {
+    "metadata": {
+        "name": "task-orphan-files",
+        "namespace": "faults",
+        "uid": "uid-orphan",
+        "labels": {"codo.dev/task-id": "orphan"},
+        "creationTimestamp": "2026-01-01T00:00:00Z",
+    },
+    "data": {},
+}
+
+
+def step_of(point: str) -> Step:
+    return Step(point.partition("-")[2])
+
+
+def crash(point: str, seed: str) -> str:
+    """The point, and for one that is reached often, which time."""
+    return f"{point}:{random.Random(seed).randint(1, AGAIN)}" if step_of(point) in OFTEN else point
+
+
+async def play(stage):
+    """A little of everything that the service does."""
+    one, two, three = plain("plain", 30, 5), failing("failing"), plain("again")
+    ending, stubborn = endless("cancelled"), endless("stubborn")
+    tasks = [one, two, three, ending, stubborn, filed("files"), refused("refused"), invalid("invalid")]
+    if stage.cluster is None:
+        tasks = [one, two, three, ending, invalid("invalid")]
+    await stage.submit(*tasks)
+    doing = [stage.cancel(ending), stage.retry(three)]
+    if stage.cluster is not None:
+        doing.append(stage.cancel(stubborn))
+    await asyncio.gather(*doing)
+
+
+async def killed_and_started_again(stage, crash_at):
+    """Play while the service dies at a point, and again until all is done."""
+    playing = asyncio.create_task(play(stage))
+    await stage.serve.start(crash_at=crash_at)
+    for other in stage.serves[1:]:
+        await stage.event(lambda event: event["kind"] == "log")
+        await other.start()
+    try:
+        assert await stage.serve.dies(30) == -9, stage.serve.log.read_text()[-2000:]
+        stage.count()
+        await stage.serve.start()
+        async with asyncio.timeout(30):
+            await playing
+        return await stage.finish()
+    finally:
+        playing.cancel()
+        await asyncio.gather(playing, return_exceptions=True)
+
+
+@pytest.mark.parametrize("point", sorted(p for p in POINTS if step_of(p) not in LOCAL))
+async def test_with_argo(stage, hold, seed, point):
+    step = step_of(point)
+    settings = {"KEEP_LOG_BYTES": 300}
+    if step is Step.FORGET:
+        settings["KEEP_FINISHED_SECONDS"] = 1
+    link = random.Random(seed).random() < 0.5
+    # leases are let go when another replica has joined
+    count = 2 if step is Step.LET_GO_LEASE else 1
+    async with stage(engine="argo", link=link and count == 1, count=count, **settings) as made:
+        if step is Step.DELETE_CONFIGMAP:
+            await made.cluster.put("configmaps", ORPHAN)
+        if step in (Step.PARK, Step.UNPARK):
+            # one that is sent with others is refused with them first, then alone
+            made.stand_in.faults.add(Fault(count=2, status=400))
+            made.count(2)
+        if step is Step.UNPARK:
+            unparking = asyncio.create_task(replay(made))
+        hold(await killed_and_started_again(made, crash(point, seed)))
+        if step is Step.UNPARK:
+            unparking.cancel()
+
+
+async def replay(stage):
+    while True:
+        await asyncio.sleep(0.2)
+        await stage.replay()
+
+
+@pytest.mark.parametrize("point", sorted(p for p in POINTS if step_of(p) in LOCAL | SHARED))
+async def test_with_the_local_engine(stage, hold, seed, point):
+    link = random.Random(seed).random() < 0.5
+    async with stage(engine="local", link=link) as made:
+        account = await killed_and_started_again(made, crash(point, seed))
+    hold(account)
