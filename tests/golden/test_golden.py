@@ -14,6 +14,7 @@ from hera.workflows import models
 from translator.service.template import load_template
 from translator.task.parse import parse_task
 from translator.workflow.options import Options
+from translator.workflow.policy.model import Policy
 from translator.workflow.refusal import Untranslatable
 from translator.workflow.text import as_yaml
 from translator.workflow.translate import translate
@@ -31,7 +32,8 @@ def _outcome(name):
     """The objects, or None, and the problems as text."""
     path = FOLDER / f"{name}.args.json"
     args = json.loads(path.read_text()) if path.exists() else {}
-    options = Options(**args.pop("options", {}))
+    given = args.pop("options", {})
+    options = Options(**{**given, "policy": Policy(**given.get("policy", {}))})
     attempt = args.pop("attempt", 1)
     args.setdefault("task_id", name)
     parsed = parse_task((FOLDER / f"{name}.task.yaml").read_bytes(), **args)

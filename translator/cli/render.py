@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -39,17 +40,16 @@ def render(  # noqa: PLR0917  # typer calls it, by name
     timeout: int | None = typer.Option(None, "--timeout", help="args.timeout, in seconds."),
     params: str | None = typer.Option(None, "--params", help="scriptParams, a JSON object."),
     attempt: int = typer.Option(1, "--attempt", min=1, help="The attempt's number."),
-    layout: LayoutChoice = typer.Option(LayoutChoice.AUTO, "--layout", help="dag: one pod a step. pod: one."),
+    layout: LayoutChoice | None = typer.Option(None, "--layout", help="dag: one pod a step. pod: one."),
     standalone: bool = typer.Option(False, "--standalone", help="Leave out what needs the service."),
+    config: Path | None = task_file.CONFIG,
 ) -> None:
     """Print the objects that a task becomes."""
-    from translator.workflow.options import Options
-
+    choices = task_file.chosen(config, layout=layout and layout.value, standalone=standalone)
     parsed = task_file.parse(
         file, task_id=task_id, agent_id=agent_id, namespace=namespace, timeout=timeout, params=params
     )
-    options = Options(layout=layout.value, standalone=standalone)
-    sys.stdout.write(_written(task_file.translated(parsed, file, attempt=attempt, options=options), output))
+    sys.stdout.write(_written(task_file.translated(parsed, file, attempt=attempt, choices=choices), output))
 
 
 def _written(rendered: Rendered, output: Format) -> str:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -66,18 +67,18 @@ def run(  # noqa: PLR0917  # typer calls it, by name
     namespace: str = typer.Option("default", "--namespace", help="Where the Workflow runs."),
     timeout: int | None = typer.Option(None, "--timeout", help="args.timeout, in seconds."),
     params: str | None = typer.Option(None, "--params", help="scriptParams, a JSON object."),
-    layout: LayoutChoice = typer.Option(LayoutChoice.AUTO, "--layout", help="dag: one pod a step. pod: one."),
+    layout: LayoutChoice | None = typer.Option(None, "--layout", help="dag: one pod a step. pod: one."),
+    config: Path | None = task_file.CONFIG,
 ) -> None:
     """Run a task here or on a cluster, with live logs and step states."""
     import asyncio
 
-    from translator.workflow.options import Options
-
+    choices = task_file.chosen(config, layout=layout and layout.value)
     parsed = task_file.parse(
         file, task_id=task_id, agent_id=agent_id, namespace=namespace, timeout=timeout, params=params
     )
     assert parsed.task is not None, "parse() has seen to it"
-    rendered = task_file.translated(parsed, file, attempt=1, options=Options(layout=layout.value))
+    rendered = task_file.translated(parsed, file, attempt=1, choices=choices)
     try:
         code = asyncio.run(_run(parsed.task, rendered, engine, runner.value))
     except asyncio.CancelledError:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -15,6 +16,19 @@ if TYPE_CHECKING:
     from translator.task.problem import Problem
     from translator.workflow.options import Options
     from translator.workflow.rendered import Rendered
+
+CONFIG = typer.Option(
+    None, "--config", metavar="FILE", help="The service's settings: policy, layout, Workflow template."
+)
+"""The option ``--config`` of the commands that read a task."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What a translation depends on besides the task: options, and the file of the Workflow template."""
+
+    options: Options
+    template: Path | None
 
 
 def shown(file: str) -> str:
@@ -68,22 +82,55 @@ def parse(
     return parsed
 
 
-def translated(parsed: Parsed, file: str, *, attempt: int, options: Options) -> Rendered:
+def chosen(config: Path | None, **over: Any) -> Chosen:
+    """What the service's settings say of a translation; the built-in defaults where there are none.
+
+    Args:
+        config: the file with the settings.
+        over: options that the command line gives, by field name; None: it does not.
+
+    Raises:
+        typer.Exit: with 2: the file cannot be used.
+    """
+    from translator.workflow.options import Options
+
+    options, template = Options(), None
+    if config is not None:
+        from translator.service.options import options as of_settings
+        from translator.settings import InvalidSettingsError, load_settings
+
+        try:
+            settings = load_settings(config)
+        except InvalidSettingsError as error:
+            print(error.message, file=sys.stderr)
+            raise typer.Exit(2) from error
+        options, template = of_settings(settings), settings.workflow.template
+    given = {name: value for name, value in over.items() if value is not None}
+    return Chosen(replace(options, **given), template)
+
+
+def translated(parsed: Parsed, file: str, *, attempt: int, choices: Chosen) -> Rendered:
     """The objects of a parsed task; faults go to stderr.
 
     Raises:
         typer.Exit: with 2: no Workflow can do what the task says.
     """
+    from translator.errors import PermanentError
     from translator.service.template import load_template
-    from translator.workflow.refusal import Untranslatable
+    from translator.workflow.refusal import Untranslatable, placed
     from translator.workflow.translate import translate
 
     assert parsed.task is not None, "parse() has seen to it"
     try:
-        return translate(parsed.task, attempt=attempt, options=options, template=load_template())
+        template = load_template(choices.template)
+    except PermanentError as error:
+        print(error.message, file=sys.stderr)
+        raise typer.Exit(2) from error
+    try:
+        return translate(parsed.task, attempt=attempt, options=choices.options, template=template)
     except Untranslatable as error:
-        places = [parsed.place(fault.path, fault.message, fault.hint, fault.code) for fault in error.faults]
-        _tell(sorted(places, key=lambda place: (place.line, place.column)), file)
+        told = set(parsed.problems)  # parse() has told them
+        _tell([problem for problem in placed(parsed, error.faults) if problem not in told], file)
         raise typer.Exit(2) from error
 
 

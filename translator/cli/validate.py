@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from translator.cli import task_file
+
+if TYPE_CHECKING:
+    from translator.task.parse import Parsed
+    from translator.task.problem import Problem
+    from translator.workflow.options import Options
 
 
 class Format(StrEnum):
@@ -19,6 +26,7 @@ class Format(StrEnum):
 def validate(
     files: list[str] = typer.Argument(help="taskYaml files; - is standard input."),
     output: Format = typer.Option(Format.TEXT, "--format", help="text: a line each; json: one array."),
+    config: Path | None = task_file.CONFIG,
 ) -> None:
     """Check taskYaml files and print every problem with its place.
 
@@ -27,6 +35,7 @@ def validate(
     from translator.task.parse import parse_task
     from translator.task.problem import Severity
 
+    options = task_file.chosen(config).options
     failed = False
     lines: list[str] = []
     objects: list[dict[str, object]] = []
@@ -38,7 +47,7 @@ def validate(
             failed = True
             continue
         name = task_file.shown(file)
-        for problem in parse_task(source, task_id="validate").problems:
+        for problem in _problems(parse_task(source, task_id="validate"), options):
             failed = failed or problem.severity is Severity.ERROR
             if output is Format.TEXT:
                 lines.append(problem.text(name))
@@ -52,3 +61,18 @@ def validate(
         typer.echo("\n".join(lines))
     if failed:
         raise typer.Exit(2)
+
+
+def _problems(parsed: Parsed, options: Options) -> tuple[Problem, ...]:
+    """Also what the policy forbids, and names that are not the task's to use; Hera would load too slowly."""
+    if parsed.task is None:
+        return parsed.problems
+    from translator.workflow.layout import choose
+    from translator.workflow.policy.judge import judge_task
+    from translator.workflow.refusal import Faults, placed
+    from translator.workflow.reserved import reserved_faults
+
+    together = choose(parsed.task, options, Faults()) == "pod"
+    account = options.service_account or "default"
+    faults = judge_task(parsed.task, options.policy, together=together, account=account)
+    return placed(parsed, [*faults, *reserved_faults(parsed.task, {})])

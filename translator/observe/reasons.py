@@ -35,6 +35,7 @@ REVOKED: Final = "Revoked"
 
 # Why the Workflow was refused.
 INVALID_TASK: Final = "InvalidTask"
+POLICY_VIOLATION: Final = "PolicyViolation"
 INVALID_WORKFLOW: Final = "InvalidWorkflow"
 WORKFLOW_TOO_LARGE: Final = "WorkflowTooLarge"
 QUOTA_EXCEEDED: Final = "QuotaExceeded"
@@ -67,6 +68,7 @@ REMEDIES: Final[dict[str, str]] = {
     TASK_DEADLINE_EXCEEDED: "raise args.timeout and the taskYaml's timeout: the smaller one counts",
     REVOKED: "none is needed: the task was cancelled on request",
     INVALID_TASK: "mend what the message names (translator validate shows all), and submit again",
+    POLICY_VIOLATION: "change what the message names, or ask the operator for the policy key in it",
     INVALID_WORKFLOW: "mend what the message names, and submit the task again",
     WORKFLOW_TOO_LARGE: "split the task, shorten its scripts, or turn on nodeStatusOffLoad in Argo",
     QUOTA_EXCEEDED: "free or raise the namespace's ResourceQuota, or ask for less in computeResources",

@@ -17,11 +17,10 @@ from translator.service.desk import fault, revoke
 from translator.service.metrics import Metrics
 from translator.store.record import NewTask, dump
 from translator.store.store import Store
-from translator.task.parse import Parsed
 from translator.task.problem import Problem
 from translator.task.submission import parse_submission
 from translator.workflow.options import Options
-from translator.workflow.refusal import Untranslatable
+from translator.workflow.refusal import Untranslatable, placed
 from translator.workflow.translate import check
 
 _CONFLICT = "another task with other content was accepted under this taskId"
@@ -106,7 +105,7 @@ class Acceptance:
         try:
             check(task, options=self._options, template=self._template)
         except Untranslatable as e:
-            return Answer(item.task_id, "rejected", _placed(parsed, e))
+            return Answer(item.task_id, "rejected", placed(parsed, e.faults))
         names = [step.name for step in task.steps]
         state, events = begin(item.task_id, item.agent_id, 1, names, clock.rfc3339())
         assert isinstance(item.args, Mapping), "parse_submission refuses other args"
@@ -146,8 +145,3 @@ class Acceptance:
             if not task.ended and item.agent_id in {"", task.agent_id}
         )
         return Answer(item.task_id, "accepted", tasks=tasks)
-
-
-def _placed(parsed: Parsed, refusal: Untranslatable) -> tuple[Problem, ...]:
-    faults = [parsed.place(f.path, f.message, f.hint, f.code) for f in refusal.faults]
-    return tuple(sorted([*parsed.problems, *faults], key=lambda p: (p.line, p.column)))

@@ -22,6 +22,7 @@ from translator.engine.local.refusal import Notice
 from translator.observe.observation import WorkflowRef
 from translator.service.engine import Engine
 from translator.service.metrics import Metrics
+from translator.service.options import options
 from translator.service.replica import Replica
 from translator.service.service import Service
 from translator.service.template import load_template
@@ -36,7 +37,6 @@ from translator.store.leases import Leases
 from translator.store.notices import Notices
 from translator.store.store import Store
 from translator.store.tenure import Tenure
-from translator.workflow.options import Options
 
 if TYPE_CHECKING:
     from translator.service.traces import Traces
@@ -228,18 +228,3 @@ def _url(pattern: str, ref: WorkflowRef) -> str:
     for name in ("namespace", "name", "uid"):
         pattern = pattern.replace(f"{{{name}}}", getattr(ref, name))
     return pattern
-
-
-def options(settings: Settings) -> Options:
-    """What a translation depends on, as the settings have it."""
-    chosen = settings.workflow
-    return Options(
-        layout=chosen.layout,
-        codo=chosen.codo,
-        start_grace_s=chosen.start_grace_seconds,
-        storage_class=chosen.storage_class,
-        shared_volume_size=chosen.shared_volume_size,
-        executor_service_account=chosen.executor_service_account,
-        service_account=chosen.service_account,
-        shards=settings.shards,
-    )

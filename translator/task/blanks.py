@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from translator.task.node import NullWord
+from translator.task.path import Path
 
 _POD_LISTS = ("env", "hostAliases", "imagePullSecrets", "tolerations", "topologySpreadConstraints", "volumes")
 _DNS_LISTS = ("nameservers", "options", "searches")
@@ -34,6 +35,22 @@ def compact(value: Any) -> Any:
     if isinstance(value, list):
         return [compact(item) for item in value if not _is_null(item)]
     return value
+
+
+def written_path(data: Any, path: Path) -> Path:
+    """Where in a document, as `without_blanks` gives it, a path lies that counts what `compact` left."""
+    found: list[str | int] = []
+    for depth, crumb in enumerate(path):
+        if isinstance(crumb, int) and isinstance(data, list):
+            kept = [index for index, item in enumerate(data) if not _is_null(item)]
+            if crumb >= len(kept):
+                return (*found, *path[depth:])
+            crumb = kept[crumb]  # noqa: PLW2901  # its place in the text
+            data = data[crumb]
+        else:
+            data = data.get(crumb) if isinstance(data, Mapping) else None
+        found.append(crumb)
+    return tuple(found)
 
 
 def is_blank(value: Any) -> bool:

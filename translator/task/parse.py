@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
+from translator.task.blanks import without_blanks, written_path
 from translator.task.build import build_task
 from translator.task.document import decode
 from translator.task.finding import Finding
@@ -15,7 +16,7 @@ from translator.task.identity import identity_findings
 from translator.task.model import Task
 from translator.task.node import Node
 from translator.task.params import read_params
-from translator.task.path import parse_path
+from translator.task.path import format_path, parse_path
 from translator.task.problem import Problem, Severity
 from translator.task.reading import read
 
@@ -40,19 +41,23 @@ class Parsed:
     root: Node | None = None
 
     def locate(self, path: str) -> tuple[int, int]:
-        """Line and column of the value at the path, or of its nearest existing ancestor.
+        """Line and column of the value at the path of the task, or of its nearest existing ancestor.
 
         What is not in the taskYaml (``args.timeout``, …) is at line 1, column 1.
         """
-        crumbs = parse_path(path)
-        if self.root is None or (crumbs and crumbs[0] in _OUTSIDE):
-            return 1, 1
-        return self.root.place(crumbs)
+        return self._find(path)[:2]
 
     def place(self, path: str, message: str, hint: str, code: str) -> Problem:
-        """An error at its line."""
-        line, column = self.locate(path)
-        return Problem(Severity.ERROR, path, line, column, message, hint, code)
+        """An error of the task at its line; the problem's path counts the entries as they are written."""
+        line, column, written = self._find(path)
+        return Problem(Severity.ERROR, written, line, column, message, hint, code)
+
+    def _find(self, path: str) -> tuple[int, int, str]:
+        crumbs = parse_path(path)
+        if self.root is None or (crumbs and crumbs[0] in _OUTSIDE):
+            return 1, 1, path
+        written = written_path(without_blanks(self.root.data), crumbs) if self.root.entries else crumbs
+        return *self.root.place(written), path if written == crumbs else format_path(written)
 
 
 def parse_task(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,10 +20,11 @@ from translator.workflow.literals import (
     split_braces,
 )
 from translator.workflow.refusal import Faults
+from translator.workflow.reserved import CODO_PATH, FILES
 from translator.workflow.resources import resource_requirements
 from translator.workflow.script import interpreter
 from translator.workflow.structure import plain, structure
-from translator.workflow.volumes import FILES, volume_mounts
+from translator.workflow.volumes import volume_mounts
 
 SCRIPT_FILE = "/codo/script"
 """Where a script lies that is not inline."""
@@ -48,14 +50,25 @@ class Processes:
         task: the task.
         files: takes literal text.
         faults: takes what cannot be translated.
+        ceilings: the most that a step may have of each resource.
         codo: whether the steps get ``codo``.
         one_pod: layout ``pod``, where no script is inline.
     """
 
-    def __init__(self, task: Task, files: Files, faults: Faults, *, codo: bool, one_pod: bool) -> None:
+    def __init__(
+        self,
+        task: Task,
+        files: Files,
+        faults: Faults,
+        *,
+        ceilings: Mapping[str, str],
+        codo: bool,
+        one_pod: bool,
+    ) -> None:
         self._task = task
         self._files = files
         self._faults = faults
+        self._ceilings = ceilings
         self._codo = codo
         self._one_pod = one_pod
         scripts = sum(size(step.script or "") for step in task.steps)
@@ -88,7 +101,9 @@ class Processes:
             "args": args or None,
             "env": with_brace(env, [*command, *args]) or None,
             "image_pull_policy": step.image_pull_policy,
-            "resources": resource_requirements(self._task.compute_resources, step.compute_resources),
+            "resources": resource_requirements(
+                self._task.compute_resources, step.compute_resources, self._ceilings
+            ),
             "working_dir": plain(step.working_dir, f"{path}.workingDir", self._faults),
             "security_context": structure(
                 m.SecurityContext, step.security_context, f"{path}.securityContext", self._faults
@@ -101,7 +116,7 @@ class Processes:
         # A containerSet takes no input artifacts without a container called main.
         if not self._one_pod:
             return []
-        return [m.VolumeMount(name=FILES, mount_path=context.CODO_PATH, sub_path=context.CODO_KEY)]
+        return [m.VolumeMount(name=FILES, mount_path=CODO_PATH, sub_path=context.CODO_KEY)]
 
     def _words(self, words: tuple[str, ...], env: list[m.EnvVar]) -> list[str]:
         return [self._word(word, env) for word in words]

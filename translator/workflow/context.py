@@ -16,12 +16,11 @@ from hera.workflows import models as m
 from translator.task.model import Step, Task
 from translator.workflow.codo import CODO
 from translator.workflow.options import Options
+from translator.workflow.reserved import CODO_PATH, CONTEXT_VOLUME
 
 PARAMETER = "context"
-VOLUME = "codo-context"
 DIRECTORY = "/codo/context"
 FILE = f"{DIRECTORY}/values"
-CODO_PATH = "/usr/local/bin/codo"
 CODO_KEY = "codo"
 """The command's key in the ConfigMap (layout ``pod``)."""
 
@@ -76,13 +75,13 @@ def _env(most: int, as_parameter: bool) -> list[m.EnvVar]:
 @cache
 def volume() -> m.Volume:
     """Where the file lies: writable for any user, also where the root file system is read-only."""
-    return m.Volume(name=VOLUME, empty_dir=m.EmptyDirVolumeSource())
+    return m.Volume(name=CONTEXT_VOLUME, empty_dir=m.EmptyDirVolumeSource())
 
 
 @cache
 def mount() -> m.VolumeMount:
     """The volume in a step."""
-    return m.VolumeMount(name=VOLUME, mount_path=DIRECTORY)
+    return m.VolumeMount(name=CONTEXT_VOLUME, mount_path=DIRECTORY)
 
 
 @cache

@@ -24,9 +24,6 @@ from translator.workflow.structure import structure
 PARAM_PREFIX = "codo_"
 """The seed's README: ``abc`` is ``$codo_abc``."""
 
-OWN = "CODO_"
-"""Env variables of this project begin so; a task may not set them."""
-
 
 def step_env(task: Task, index: int, files: Files, faults: Faults) -> list[m.EnvVar]:
     """The env of one step, without the variables of `translator.workflow.context`.
@@ -66,11 +63,6 @@ def with_brace(env: list[m.EnvVar], texts: list[str]) -> list[m.EnvVar]:
 
 def _variable(entry: Mapping[str, Any], path: str, files: Files, faults: Faults) -> m.EnvVar | None:
     name, value = entry["name"], entry.get("value") or ""
-    if name.startswith(OWN):
-        faults.add(
-            f"{path}.name", f"'{name}' is reserved", f"names that begin with {OWN} are ours", "reserved-name"
-        )
-        return None
     if "{{" in name or entry.get("valueFrom"):
         return structure(m.EnvVar, entry, path, faults)
     if expandable_must_be_file(value):

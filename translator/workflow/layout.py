@@ -8,7 +8,7 @@ from typing import Literal
 from translator.task.model import Step, Task
 from translator.workflow.options import Options
 from translator.workflow.refusal import Fault, Faults
-from translator.workflow.volumes import Shared, shared_empty_dirs
+from translator.workflow.shared import Shared, shared_empty_dirs
 
 Layout = Literal["dag", "pod"]
 

@@ -41,6 +41,7 @@ MAX_NAME = 63
 """Argo keeps the Workflow's name in a label value, which Kubernetes limits to 63 characters."""
 
 _HASH_LENGTH = 12
+_OF_AN_ATTEMPT = re.compile(rf"task-([a-z0-9-]+-)?[0-9a-f]{{{_HASH_LENGTH}}}-a[0-9]+([-.].*)?", re.DOTALL)
 _LABEL_VALUE = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?", re.ASCII)
 
 
@@ -56,6 +57,11 @@ def workflow_name(task_id: str, attempt: int) -> str:
 def files_name(workflow: str) -> str:
     """The name of the ConfigMap that holds a Workflow's literal text."""
     return f"{workflow}-files"
+
+
+def is_of_an_attempt(name: str) -> bool:
+    """Whether an object of this name is a Workflow's of ours, or belongs to one."""
+    return _OF_AN_ATTEMPT.fullmatch(name) is not None
 
 
 def shard(task_id: str, shards: int) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from translator.workflow.policy.model import DEFAULT_POLICY, Policy
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -21,6 +23,7 @@ class Options:
         service_account: the Workflow's serviceAccountName; empty: the namespace's default.
         shards: how many shards tasks are split into (see `translator.workflow.names.shard`).
         standalone: leave out what needs the service (the log finalizer).
+        policy: what a task may ask for.
     """
 
     layout: Literal["auto", "dag", "pod"] = "auto"
@@ -32,3 +35,4 @@ class Options:
     service_account: str = ""
     shards: int = 64
     standalone: bool = False
+    policy: Policy = DEFAULT_POLICY

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from hera.workflows import models as m
@@ -12,6 +11,7 @@ from translator.workflow.literals import refuse_templated
 from translator.workflow.options import Options
 from translator.workflow.refusal import Faults
 from translator.workflow.structure import plain, structure, structures
+from translator.workflow.template import write_patch
 
 
 def pod_fields(pod: PodTemplate, options: Options, faults: Faults) -> dict[str, Any]:
@@ -55,4 +55,4 @@ def _patch(pod: PodTemplate, faults: Faults) -> str | None:
         patch["topologySpreadConstraints"] = spread
     if not patch:
         return None
-    return json.dumps(patch, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return write_patch(patch)

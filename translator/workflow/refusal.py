@@ -6,6 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from translator.errors import PermanentError
+from translator.task.parse import Parsed
+from translator.task.problem import Problem
+
+POLICY_CODE = "policy-"
+"""How the codes of the policy's faults begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,12 @@ class Fault:
     code: str
 
 
+def placed(parsed: Parsed, faults: Iterable[Fault]) -> tuple[Problem, ...]:
+    """The task's problems and its faults, in order of position."""
+    found = [parsed.place(fault.path, fault.message, fault.hint, fault.code) for fault in faults]
+    return tuple(sorted([*parsed.problems, *found], key=lambda problem: (problem.line, problem.column)))
+
+
 class Untranslatable(PermanentError):  # noqa: N818  # its base says that it is an error
     """The task is valid, but no Workflow can do what it says.
 
@@ -42,6 +53,17 @@ class Untranslatable(PermanentError):  # noqa: N818  # its base says that it is 
         )
 
 
+class PolicyViolation(Untranslatable):  # as above
+    """The operator's policy forbids what the task says, or what the Workflow would be."""
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        super().__init__(faults)
+        first = self.faults[0]
+        self.message = f"{first.path}: {first.message} ({first.hint})"
+        self.args = (self.message,)
+        self.reason = "PolicyViolation"
+
+
 class Faults:
     """Collects the faults of one translation, so that the user sees all at once."""
 
@@ -50,11 +72,17 @@ class Faults:
 
     def add(self, path: str, message: str, hint: str, code: str) -> None:
         """Note one fault; the same fault twice counts once."""
-        fault = Fault(path, message, hint, code)
+        self.note(Fault(path, message, hint, code))
+
+    def note(self, fault: Fault) -> None:
+        """Note a fault that another rule has found."""
         if fault not in self._found:
             self._found.append(fault)
 
     def check(self) -> None:
-        """Raise `Untranslatable` if there is any fault."""
-        if self._found:
-            raise Untranslatable(self._found)
+        """Raise `Untranslatable` if there is any fault, `PolicyViolation` where all are the policy's."""
+        if not self._found:
+            return
+        if all(fault.code.startswith(POLICY_CODE) for fault in self._found):
+            raise PolicyViolation(self._found)
+        raise Untranslatable(self._found)

@@ -20,10 +20,16 @@ from translator.workflow.literals import Files
 from translator.workflow.metadata import labels, workflow_metadata
 from translator.workflow.options import Options
 from translator.workflow.pod import pod_fields
+from translator.workflow.policy.fill import filled
+from translator.workflow.policy.judge import judge_task, judge_workflow
+from translator.workflow.policy.limits import ceilings
+from translator.workflow.policy.model import Policy
 from translator.workflow.refusal import Faults
 from translator.workflow.rendered import Rendered
-from translator.workflow.template import POLICY, merged
-from translator.workflow.volumes import FILES, claims, shared_empty_dirs, volumes
+from translator.workflow.reserved import FILES, reserved_faults
+from translator.workflow.shared import shared_empty_dirs
+from translator.workflow.template import DEFAULTS, merged, with_patch_of
+from translator.workflow.volumes import claims, volumes
 
 MAX_WORKFLOW_BYTES = 1024 * 1024
 """etcd takes 1.5 MiB, and Argo adds the status."""
@@ -64,7 +70,10 @@ def translate(task: Task, *, attempt: int, options: Options, template: Mapping[s
         Untranslatable: no Workflow can do what the task says.
     """
     workflow, files, faults = _workflow(task, attempt, options, template)
-    manifest = merged(merged(POLICY, template), workflow.model_dump(exclude_none=True, by_alias=True))
+    manifest = _manifest(workflow, options.policy, template, faults)
+    for fault in judge_workflow(manifest, options.policy, template, [step.name for step in task.steps]):
+        faults.note(fault)
+    faults.check()
     config_map = _config_map(task, attempt, options, files) if files.data else None
     length = _length(manifest)
     if length > MAX_WORKFLOW_BYTES:
@@ -82,14 +91,19 @@ def _workflow(
     task: Task, attempt: int, options: Options, template: Mapping[str, Any]
 ) -> tuple[m.Workflow, Files, Faults]:
     faults = Faults()
+    one_pod = choose(task, options, faults) == "pod"
+    account = options.service_account or (template.get("spec") or {}).get("serviceAccountName") or "default"
+    for fault in judge_task(task, options.policy, together=one_pod, account=account):
+        faults.note(fault)
+    for fault in reserved_faults(task, template):
+        faults.note(fault)
     files = Files(names.files_name(names.workflow_name(task.task_id, attempt)))
     workflow = m.Workflow(
         api_version="argoproj.io/v1alpha1",
         kind="Workflow",
         metadata=workflow_metadata(task, attempt, options, faults),
-        spec=_spec(task, attempt, options, files, faults),
+        spec=_spec(task, attempt, options, files, faults, one_pod=one_pod),
     )
-    _check_template_names(task, template, faults)
     files.check(faults)
     faults.check()
     return workflow, files, faults
@@ -99,13 +113,30 @@ def _length(data: Mapping[str, Any]) -> int:
     return len(json.dumps(data, separators=(",", ":"), ensure_ascii=False).encode())
 
 
-def _spec(task: Task, attempt: int, options: Options, files: Files, faults: Faults) -> m.WorkflowSpec:
-    one_pod = choose(task, options, faults) == "pod"
+def _manifest(
+    workflow: m.Workflow, policy: Policy, template: Mapping[str, Any], faults: Faults
+) -> Mapping[str, Any]:
+    """The Workflow on top of what every Workflow starts from, with what the policy needs."""
+    data: Mapping[str, Any] = workflow.model_dump(exclude_none=True, by_alias=True)
+    try:
+        data = with_patch_of(template, data)
+    except ValueError as error:
+        message = f"the Workflow template's podSpecPatch cannot be joined with the task's: {error}"
+        faults.add("podTemplate", message, "write the template's as JSON", "template-patch")
+    manifest: Mapping[str, Any] = merged(merged(DEFAULTS, template), data)
+    return filled(manifest, policy)
+
+
+def _spec(
+    task: Task, attempt: int, options: Options, files: Files, faults: Faults, *, one_pod: bool
+) -> m.WorkflowSpec:
     codo = context.wanted(task, options)
     shared = [] if one_pod else shared_empty_dirs(task)
     mounted = volumes(task, frozenset(volume.name for volume in shared), faults)
     entrypoint = names.entrypoint_name([] if one_pod else [step.name for step in task.steps])
-    processes = Processes(task, files, faults, codo=codo, one_pod=one_pod)
+    processes = Processes(
+        task, files, faults, ceilings=ceilings(options.policy, one_pod=one_pod), codo=codo, one_pod=one_pod
+    )
     if one_pod:
         templates = [container_set_template(task, entrypoint, processes)]
     else:
@@ -133,19 +164,6 @@ def _spec(task: Task, attempt: int, options: Options, files: Files, faults: Faul
         volume_claim_gc=m.VolumeClaimGC(strategy="OnWorkflowCompletion") if shared else None,
         **pod_fields(task.pod, options, faults),
     )
-
-
-def _check_template_names(task: Task, template: Mapping[str, Any], faults: Faults) -> None:
-    """A step's template would merge with one that every Workflow starts from."""
-    taken = {entry.get("name") for entry in (template.get("spec") or {}).get("templates") or ()}
-    for index, step in enumerate(task.steps):
-        if step.name in taken:
-            faults.add(
-                f"taskSpec.steps[{index}].name",
-                f"every Workflow here has a template '{step.name}' of its own",
-                "rename the step",
-                "reserved-name",
-            )
 
 
 def _files_volume(files: Files) -> m.Volume:

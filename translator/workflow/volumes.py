@@ -1,49 +1,16 @@
-"""The task's volumes, and which of them several steps share."""
+"""The Workflow's volumes and the steps' mounts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from hera.workflows import models as m
 
 from translator.task.model import Manifest, Task
-from translator.workflow import context
 from translator.workflow.options import Options
 from translator.workflow.refusal import Faults
+from translator.workflow.shared import declared, shared_empty_dirs
 from translator.workflow.structure import structure, structures
-
-FILES = "codo-files"
-"""The volume of the ConfigMap ``<workflow>-files``."""
-
-OWN_DIRECTORY = "/codo"
-"""What this project mounts in a step lies below it, but for the command ``codo``."""
-
-_RESERVED = frozenset(
-    (context.VOLUME, FILES, "argo-staging", "input-artifacts", "tmp-dir-argo", "var-run-argo")
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Shared:
-    """An emptyDir that several steps mount."""
-
-    name: str
-    path: str
-    steps: tuple[str, ...]
-
-
-def shared_empty_dirs(task: Task) -> list[Shared]:
-    """The emptyDir volumes that more than one step mounts, in the task's order."""
-    mounted: dict[str, list[str]] = {}
-    for step in task.steps:
-        for name in dict.fromkeys(mount.get("name", "") for mount in step.volume_mounts):
-            mounted.setdefault(name, []).append(step.name)
-    return [
-        Shared(volume["name"], path, tuple(steps))
-        for path, volume in _declared(task)
-        if "emptyDir" in volume and len(steps := mounted.get(volume["name"], [])) > 1
-    ]
 
 
 def volumes(task: Task, claimed: frozenset[str], faults: Faults) -> list[m.Volume]:
@@ -55,12 +22,9 @@ def volumes(task: Task, claimed: frozenset[str], faults: Faults) -> list[m.Volum
         faults: gets what Kubernetes or Argo would refuse.
     """
     found = []
-    for path, volume in _declared(task):
-        name = volume["name"]
-        if name in _RESERVED:
-            faults.add(f"{path}.name", f"the name '{name}' is reserved", "rename the volume", "reserved-name")
+    for path, volume in declared(task):
         model = structure(m.Volume, volume, path, faults)
-        if model is not None and name not in claimed:
+        if model is not None and volume["name"] not in claimed:
             found.append(model)
     return found
 
@@ -76,25 +40,12 @@ def claims(task: Task, options: Options, faults: Faults) -> list[m.PersistentVol
 def volume_mounts(task: Task, index: int, faults: Faults) -> list[m.VolumeMount]:
     """The mounts of one step."""
     path = f"taskSpec.steps[{index}].volumeMounts"
-    for at, mount in enumerate(task.steps[index].volume_mounts):
-        where = str(mount.get("mountPath", "")).rstrip("/")
-        if where == OWN_DIRECTORY or where.startswith(OWN_DIRECTORY + "/") or where == context.CODO_PATH:
-            faults.add(
-                f"{path}[{at}].mountPath", f"'{where}' is reserved", "mount it elsewhere", "reserved-name"
-            )
     return structures(m.VolumeMount, task.steps[index].volume_mounts, path, faults) or []
-
-
-def _declared(task: Task) -> Iterator[tuple[str, Manifest]]:
-    for index, volume in enumerate(task.volumes):
-        yield f"taskSpec.volumes[{index}]", volume
-    for index, volume in enumerate(task.pod.volumes):
-        yield f"podTemplate.volumes[{index}]", volume
 
 
 def _shared(task: Task) -> Iterator[tuple[str, Manifest]]:
     names = {shared.name for shared in shared_empty_dirs(task)}
-    return ((path, volume) for path, volume in _declared(task) if volume["name"] in names)
+    return ((path, volume) for path, volume in declared(task) if volume["name"] in names)
 
 
 def _claim(volume: Manifest, path: str, options: Options, faults: Faults) -> m.PersistentVolumeClaim:

@@ -8,8 +8,9 @@ import pytest
 from tests.integration.service.rounds import cloud_task
 from translator.agent_server.protocol import BATCH_PATH
 from translator.errors import PermanentError
-from translator.service.factory import options, running
+from translator.service.factory import running
 from translator.service.http import serving
+from translator.service.options import options
 from translator.settings import Redis, Settings, Workflows
 
 

@@ -97,7 +97,7 @@ def test_broken_input_ends_with_2_and_no_traceback(tmp_path, text):
 def test_it_needs_neither_hera_nor_kubernetes():
     code = (
         "import sys; from translator.cli.validate import validate, Format\n"
-        f"validate([{str(MIN)!r}], Format.TEXT)\n"
+        f"validate([{str(MIN)!r}], Format.TEXT, None)\n"
         "print(*sorted({'hera', 'kubernetes', 'pydantic', 'aiohttp', 'fastapi'} & set(sys.modules)))"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -53,8 +53,8 @@ def test_a_volume_cannot_have_the_name_of_one_of_ours_or_argos(name):
 
 
 def test_a_structure_that_kubernetes_would_refuse_is_refused_at_its_place():
-    broken = {"name": "v", "hostPath": {"path": ["not", "text"]}}
+    broken = {"name": "v", "nfs": {"server": "s", "path": ["not", "text"]}}
     with pytest.raises(Untranslatable) as caught:
         rendered(task(step(), volumes=(EMPTY, broken)))
     (fault,) = caught.value.faults
-    assert (fault.path, fault.code) == ("taskSpec.volumes[1].hostPath.path", "bad-structure")
+    assert (fault.path, fault.code) == ("taskSpec.volumes[1].nfs.path", "bad-structure")

@@ -1,0 +1,41 @@
+"""From the settings to what a translation depends on."""
+
+from __future__ import annotations
+
+from translator.settings import PolicyGroup, Settings
+from translator.workflow.options import Options
+from translator.workflow.policy.model import Policy
+
+
+def options(settings: Settings) -> Options:
+    """What a translation depends on, as the settings have it."""
+    chosen = settings.workflow
+    return Options(
+        layout=chosen.layout,
+        codo=chosen.codo,
+        start_grace_s=chosen.start_grace_seconds,
+        storage_class=chosen.storage_class,
+        shared_volume_size=chosen.shared_volume_size,
+        executor_service_account=chosen.executor_service_account,
+        service_account=chosen.service_account,
+        shards=settings.shards,
+        policy=_policy(settings.policy),
+    )
+
+
+def _policy(chosen: PolicyGroup) -> Policy:
+    return Policy(
+        level=chosen.level,
+        namespaces=tuple(chosen.namespaces),
+        registries=tuple(chosen.registries),
+        service_accounts=tuple(chosen.service_accounts),
+        volumes=tuple(chosen.volumes),
+        secrets=tuple(chosen.secrets),
+        config_maps=tuple(chosen.config_maps),
+        priority_classes=tuple(chosen.priority_classes),
+        max_steps=chosen.max_steps,
+        max_deadline_s=chosen.max_deadline_seconds,
+        step_resources=chosen.step_resources,
+        task_resources=chosen.task_resources,
+        run_as_user=chosen.run_as_user,
+    )
