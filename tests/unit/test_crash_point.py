@@ -93,6 +93,8 @@ def bare(tree: ast.AST, *, inside: bool = False) -> Iterator[ast.AST]:
             and ast.unparse(item.context_expr.func) in ("around", "_around")
             for item in node.items
         )
+        # a question makes nothing
+        named = named or (isinstance(node, ast.AsyncFunctionDef) and node.name == "ask")
         if not (inside or named):
             yield node
             yield from bare(node)
