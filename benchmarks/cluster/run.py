@@ -1,6 +1,7 @@
 """Prints what following real Workflows costs and how late it is, each figure beside its peer in the same run.
 
-Needs KUBECONFIG, kubectl and argo. Without arguments all figures are measured: logs, latency, whole, watch.
+Needs KUBECONFIG, kubectl and argo, but for watch and loud. Without arguments all figures are measured: logs,
+latency, whole, watch, loud.
 Exit code 1 where a target is missed.
 """
 
@@ -14,12 +15,15 @@ from pathlib import Path
 import cluster
 import latency
 import logs
+import loud
 import watch
 import whole
 from figures import Report
 from service import serving
 
-FIGURES = ("logs", "latency", "whole", "watch")
+FIGURES = ("logs", "latency", "whole", "watch", "loud")
+ALONE = {"watch", "loud"}
+"""They need no cluster."""
 
 
 def main() -> None:
@@ -33,7 +37,7 @@ def main() -> None:
     if unknown := set(chosen) - set(FIGURES):
         parser.error(f"unknown: {', '.join(unknown)}")
     report = Report()
-    if set(chosen) - {"watch"}:
+    if set(chosen) - ALONE:
         with (
             tempfile.TemporaryDirectory() as folder,
             cluster.own_namespace() as namespace,
@@ -47,6 +51,8 @@ def main() -> None:
                 logs.measure(service, Path(folder), report, options.runs)
     if "watch" in chosen:
         watch.measure(report, options.seconds)
+    if "loud" in chosen:
+        loud.measure(report, options.runs)
     if report.missed:
         sys.exit(f"missed: {', '.join(report.missed)}")
 

@@ -91,22 +91,25 @@ class Service:
 
 
 @contextmanager
-def serving(namespace: str, folder: Path) -> Iterator[Service]:
+def serving(namespace: str, folder: Path, *, kubeconfig: Path | None = None) -> Iterator[Service]:
     """Start both; stop them at the end.
 
     Args:
         namespace: where tasks run.
         folder: for their data.
+        kubeconfig: of the cluster; None: as kubectl finds it.
     """
     received = folder / "received.jsonl"
     received.touch()
     with ExitStack() as stack:
         _, stand_in = stack.enter_context(process([sys.executable, str(HERE / "receiver.py"), str(received)]))
         env = {
-            "TRANSLATOR_ARGO__NAMESPACE": namespace,
+            "TRANSLATOR_ARGO__NAMESPACES": namespace,
             "TRANSLATOR_DATA_DIR": str(folder / "data"),
             "TRANSLATOR_LOG_LEVEL": "warning",
         }
+        if kubeconfig is not None:
+            env["TRANSLATOR_ARGO__KUBECONFIG"] = str(kubeconfig)
         command = [
             sys.executable, "-m", "translator", "serve", "--engine", "argo",
             "--listen", "127.0.0.1:0", "--agent-server", stand_in,

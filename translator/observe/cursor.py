@@ -11,16 +11,21 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, Self
 
-from translator.observe.executor import LogLine, utc
+from translator.observe.executor import Line, utc
 from translator.observe.record import compact
 
-_OVERLAP: Final = timedelta(seconds=5)
+_OVERLAP: Final = timedelta(seconds=2)
 
-# lines of stdout and stderr come in the order in which they were read, which is not quite that of their times
+# Lines of stdout and stderr come in the order in which they were read, which is not quite that of their
+# times. Nor is it at a rotation: containerd still writes to the older file what it had read, while it begins
+# the newer one.
 _JITTER: Final = timedelta(seconds=1)
+
+_MOST: Final = 50_000
+"""Lines that are kept while the last delivered one is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,7 @@ class Cursor:
         last: the line's time; empty before the first line.
         digest: of the line's text.
         same: how many lines in a row have that time, this one included.
+        high: the latest time of all delivered lines, where it is not the last line's.
     """
 
     pod: str
@@ -40,24 +46,33 @@ class Cursor:
     last: str = ""
     digest: str = ""
     same: int = 0
+    high: str = ""
 
     @property
     def since(self) -> str:
         """The ``sinceTime`` (RFC 3339, UTC) to ask for; empty: from the start.
 
-        Some seconds earlier than the last line: clocks are set back, and two streams are not read in step.
+        A little earlier than the last line: two streams are not read in step.
         """
-        return (utc(self.last) - _OVERLAP).strftime("%Y-%m-%dT%H:%M:%SZ") if self.last else ""
+        return (utc(self.last.encode()) - _OVERLAP).strftime("%Y-%m-%dT%H:%M:%SZ") if self.last else ""
 
-    def after(self, lines: Sequence[LogLine]) -> Self:
+    def after(self, lines: Sequence[Line]) -> Self:
         """Return the cursor after some more lines, all of them given to nobody before."""
         if not lines:
             return self
-        last = lines[-1]
-        run = next((n for n, line in enumerate(reversed(lines)) if line.time != last.time), len(lines))
-        if run == len(lines) and last.time == self.last:
+        last, text = lines[-1]
+        run = next((n for n, (time, _) in enumerate(reversed(lines)) if time != last), len(lines))
+        if run == len(lines) and last == self.last.encode():
             run += self.same
-        return replace(self, last=last.time, digest=_digest(last.text), same=run)
+        times = [time for time, _ in lines]
+        high = _latest([(self.high or self.last).encode(), *times] if self.last else times)
+        return replace(
+            self,
+            last=last.decode(),
+            digest=_digest(text),
+            same=run,
+            high="" if high == last else high.decode(),
+        )
 
     def is_of(self, pod: str, container: str) -> bool:
         """Whether it belongs to this container: the log of another one has nothing to be joined to."""
@@ -76,54 +91,89 @@ class Cursor:
 class Join:
     """Leaves out of a new stream, read from `Cursor.since` on, what an earlier one has delivered.
 
+    The stream is the log's newest file. Either the last delivered line is in it, and what follows is new; or
+    the file was begun later, and all of it is new, whatever its lines' times. A line later than all that were
+    delivered tells: what comes before the last delivered line has been delivered itself. Until then lines
+    wait.
+
     Args:
         cursor: up to where lines were delivered.
-        continuous: the earlier stream was read to its own end, and this one was asked for at once. Then it
-            goes on where that one ended even if the last line is not in it: the log was rotated in between,
-            which the kubelet does every ten seconds at most (``containerLogMonitorInterval``), and only the
-            newest file can be read.
+
+    Attributes:
+        apart: the last delivered line is not in the stream: a newer file begins with what was given first.
+        skipped: of that file, lines may have been left out.
     """
 
-    def __init__(self, cursor: Cursor, *, continuous: bool = False) -> None:
-        self.lost = False
-        """Whether lines are missing between the cursor and the first line that was given."""
-        self._cursor = cursor
-        self._continuous = continuous
+    def __init__(self, cursor: Cursor) -> None:
+        self.apart = False
+        self.skipped = False
+        self._last = cursor.last.encode()
+        self._high = (cursor.high or cursor.last).encode()
+        self._digest = cursor.digest
+        self._run = cursor.same
         self._joined = not cursor.last
         self._same = 0
-        self._newer: list[LogLine] = []
+        self._held: list[Sequence[Line]] = []
 
-    def feed(self, lines: Sequence[LogLine]) -> Sequence[LogLine]:
+    @property
+    def joined(self) -> bool:
+        """Whether it is clear what is new."""
+        return self._joined
+
+    def feed(self, lines: Sequence[Line]) -> Sequence[Line]:
         """Take the next lines of the stream; return those that have not been delivered."""
-        if self._joined:
+        if self._joined or not lines:
             return lines
-        for at, line in enumerate(lines):
-            if self._is_last(line):
-                self._joined = True
-                self._newer = []
-                return lines[at + 1 :]
-            if self._is_newer(line, timedelta()):
-                self._newer.append(line)
-            if self._is_newer(line, _JITTER):
-                return [*self.end(), *lines[at + 1 :]]
-        return []
+        times = [time for time, _ in lines]
+        found = self._find(times, lines)
+        if found is not None:
+            self._joined = True
+            self._held = []
+            return lines[found + 1 :]
+        latest = _latest(times)
+        self._hold(lines, latest)
+        return self.begin() if _latest([self._high, latest]) != self._high else []
 
-    def end(self) -> list[LogLine]:
-        """The stream has ended: return what is newer than the last delivered line, if that was not in it."""
-        given, self._newer = self._newer, []
-        self.lost = self.lost or (bool(given) and not self._joined and not self._continuous)
-        self._joined = self._joined or bool(given)
-        return given
+    def begin(self) -> Sequence[Line]:
+        """Take it that the last delivered line does not come: return what has waited."""
+        if self._joined:
+            return []
+        held, self._held = self._held, []
+        self._joined = self.apart = True
+        return [line for lines in held for line in lines]
 
-    def _is_last(self, line: LogLine) -> bool:
-        self._same = self._same + 1 if line.time == self._cursor.last else 0
-        return self._same == self._cursor.same and _digest(line.text) == self._cursor.digest
+    def _find(self, times: Sequence[bytes], lines: Sequence[Line]) -> int | None:
+        """The place of the last delivered line."""
+        try:
+            at = times.index(self._last)
+        except ValueError:
+            self._same = 0
+            return None
+        self._same = 0 if at else self._same
+        for place in range(at, len(times)):
+            self._same = self._same + 1 if times[place] == self._last else 0
+            if self._same == self._run and _digest(lines[place][1]) == self._digest:
+                return place
+        return None
 
-    def _is_newer(self, line: LogLine, by: timedelta) -> bool:
-        last, this = self._cursor.last, line.time
-        if by or last[19:].lstrip(".0123456789") != this[19:].lstrip(".0123456789"):
-            return utc(this) - utc(last) > by
-        return this > last
+    def _hold(self, lines: Sequence[Line], latest: bytes) -> None:
+        if utc(self._last) - utc(latest) > _JITTER:
+            self.skipped = True  # no newer file begins so early, unless somebody has set the clock back
+            return
+        self._held.append(lines)
+        while sum(map(len, self._held[1:])) > _MOST:
+            self._held.pop(0)
+            self.skipped = True
+
+
+def _latest(times: Sequence[bytes]) -> bytes:
+    """The latest time. A node may change its time zone, twice a year: then texts cannot be compared."""
+    zone = times[-1][-6:].lstrip(b".0123456789")
+    return max(times) if times[0].endswith(zone) else max(times, key=_moment)
+
+
+def _moment(time: bytes) -> tuple[datetime, bytes]:
+    return utc(time), time[19:]
 
 
 def _digest(text: bytes) -> str:

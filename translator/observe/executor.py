@@ -41,15 +41,15 @@ _PIECE: Final = 16384
 _TAIL: Final = 1000
 
 
+Line = tuple[bytes, bytes]
+"""The time and the text of one line of the user's, without its end. The time is when the container's runtime
+read it: RFC 3339 with nanoseconds, in the node's own time zone. There are millions, so it is a bare tuple."""
+
+
 class LogLine(NamedTuple):
-    """One line of the user's, without its end.
+    """A `Line` with names."""
 
-    Attributes:
-        time: when the container's runtime read it, RFC 3339 with nanoseconds, in the node's own time zone.
-        text: its bytes.
-    """
-
-    time: str
+    time: bytes
     text: bytes
 
 
@@ -70,39 +70,44 @@ class UserLines:
         """Lines without a time: not of the log, but the kubelet's own words, in an answer of status 200."""
         self._longest = longest
         self._lines = Lines(longest)
-        self._last = LogLine("", b"")
+        self._last = LogLine(b"", b"")
         self._piece = b""
         self._wrote = False
         self._doubtful: list[LogLine] = []
         self._tail: list[LogLine] | None = None
 
-    def feed(self, data: bytes) -> list[LogLine]:
+    @property
+    def exited(self) -> bool:
+        """Whether the executor has said that the process has exited."""
+        return self._tail is not None
+
+    def feed(self, data: bytes) -> list[Line]:
         """Take the next bytes; return the lines that are now known to be the user's."""
         lines = self._lines.feed(data)
         if (plain := self._plain(lines)) is not None:
             return plain
-        out: list[LogLine] = []
+        out: list[Line] = []
         for raw in lines:
             self._take(raw, out)
         return out
 
-    def _plain(self, lines: list[bytes]) -> list[LogLine] | None:
+    def _plain(self, lines: list[bytes]) -> list[Line] | None:
         """The lines, if it is clear that each is the user's, as of a process that writes a lot; else None."""
         if not self._wrote or self._piece or self._doubtful or self._tail is not None or not lines:
             return None
         data = b"\n".join(lines)
         if _MARK in data or len(found := _STAMPED.findall(data)) != len(lines):
             return None
-        self._last = LogLine(found[-1][0].decode("ascii"), lines[-1])
-        return [LogLine(time.decode("ascii"), line) for time, line in found]
+        self._last = LogLine(found[-1][0], lines[-1])
+        return found
 
-    def end(self, exit_code: int | None = None) -> list[LogLine]:
+    def end(self, exit_code: int | None = None) -> list[Line]:
         """The container has ended and its log was read to the end: return what had to wait for that.
 
         Args:
             exit_code: of the container, where it is known.
         """
-        out: list[LogLine] = []
+        out: list[Line] = []
         for raw in self._lines.end():
             self._take(raw, out)
         if self._piece:
@@ -111,7 +116,11 @@ class UserLines:
             out += self._doubtful
         return out + _without_exit_status(self._tail or [], exit_code)
 
-    def _take(self, raw: bytes, out: list[LogLine]) -> None:
+    def held(self, exit_code: int | None) -> list[Line]:
+        """What waits for the end, which will not come: the log goes on elsewhere."""
+        return [*self._doubtful, *_without_exit_status(self._tail or [], exit_code)]
+
+    def _take(self, raw: bytes, out: list[Line]) -> None:
         line = self._stamped(raw)
         if line is None:
             return
@@ -133,7 +142,7 @@ class UserLines:
         """Part a line from its time; None for what is not of the log."""
         found = _TIME.match(raw)
         if found is not None:
-            return LogLine(found[1].decode("ascii"), raw[found.end() :])
+            return LogLine(found[1], raw[found.end() :])
         if len(self._last.text) > self._longest - 4:
             return LogLine(self._last.time, raw)
         if len(self.strange) < _TAIL:
@@ -146,7 +155,7 @@ class UserLines:
         elif message == _EXITED and self._tail is None:
             self._tail = []
 
-    def _give(self, line: LogLine, out: list[LogLine]) -> None:
+    def _give(self, line: LogLine, out: list[Line]) -> None:
         if self._tail is not None:
             self._tail.append(line)
             if len(self._tail) > _TAIL:
@@ -166,9 +175,10 @@ class UserLines:
         return not self._wrote and not self._doubtful and line.text.startswith(_NEVER_RAN)
 
 
-def utc(time: str) -> datetime:
+def utc(time: bytes) -> datetime:
     """Return a line's time, to the second below it, in UTC."""
-    return datetime.fromisoformat(time[:19] + time[-1 if time.endswith("Z") else -6 :]).astimezone(UTC)
+    whole = time[:19] + time[-1 if time.endswith(b"Z") else -6 :]
+    return datetime.fromisoformat(whole.decode("ascii")).astimezone(UTC)
 
 
 def _executor(line: LogLine) -> re.Match[bytes] | None:

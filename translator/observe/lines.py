@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 LONGEST = 1 << 20
 """Bytes of the longest line kept whole; a longer one comes in pieces, so that memory stays bounded."""
 
@@ -27,7 +29,7 @@ class Lines:
             self._rest = rest
         else:
             self._rest += rest
-        if len(self._rest) <= self._longest and all(len(line) <= self._longest for line in lines):
+        if len(self._rest) <= self._longest and len(max(lines, key=len, default=b"")) <= self._longest:
             return lines
         pieces = [piece for line in lines for piece in self._pieces(line)]
         *full, self._rest = self._pieces(self._rest)
@@ -58,3 +60,8 @@ def _character_start(line: bytes, at: int) -> int:
 def text(line: bytes) -> str:
     r"""Return a line as text: UTF-8, with each invalid byte as ``\xNN`` (design: Events)."""
     return line.decode("utf-8", "backslashreplace")
+
+
+def texts(lines: Sequence[bytes]) -> tuple[str, ...]:
+    """Return many lines as `text` does each: at once, which is several times as fast."""
+    return tuple(text(b"\n".join(lines)).split("\n")) if lines else ()

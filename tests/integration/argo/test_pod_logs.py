@@ -94,7 +94,9 @@ def then_ends(read: Read, *chunks: bytes, how: str = "end") -> Any:
 def asked(fake: FakeApi) -> list[tuple[bool, str]]:
     """(follow, sinceTime) of each request for a log."""
     return [
-        ("follow" in query, query.get("sinceTime", "")) for _, path, query in fake.requests if "/log" in path
+        ("follow" in query, query.get("sinceTime", ""))
+        for _, path, query in fake.requests
+        if "/log" in path and "tailLines" not in query
     ]
 
 
@@ -107,7 +109,7 @@ async def test_a_log_is_followed_and_read_once_more_after_the_end(
     assert read.lines == numbers(1, 5)
     assert read.gaps == []
     assert read.seen[-1] == LogEnd("build")
-    assert asked(fake) == [(True, ""), (False, "2026-01-01T00:00:00Z")]
+    assert asked(fake) == [(True, ""), (False, "2026-01-01T00:00:03Z")]
     assert all(query["timestamps"] == "true" for _, _, query in fake.requests)
 
 
@@ -132,7 +134,7 @@ async def test_a_follow_that_ends_before_its_container_is_begun_again(
     assert read.lines == numbers(1, 22)
     assert read.gaps == []
     assert [follow for follow, _ in asked(fake)] == [True, True, True, False]
-    assert asked(fake)[1] == (True, "2026-01-01T00:00:05Z")
+    assert asked(fake)[1] == (True, "2026-01-01T00:00:08Z")
 
 
 async def test_a_broken_connection_loses_nothing(fake: FakeApi, api: ApiServer, pace: Pace) -> None:
@@ -282,7 +284,7 @@ async def test_a_stored_cursor_goes_on_where_it_was(fake: FakeApi, api: ApiServe
     fake.logs["p", "main"].extend([then_ends(second, log(15, 25)), sends(log(20, 26))])
     await second.run()
     assert second.lines == numbers(21, 26)
-    assert asked(fake)[0] == (True, "2026-01-01T00:00:15Z")
+    assert asked(fake)[0] == (True, "2026-01-01T00:00:18Z")
 
 
 async def test_a_log_read_to_its_end_is_not_read_again(fake: FakeApi, api: ApiServer, pace: Pace) -> None:
@@ -352,7 +354,7 @@ async def test_a_follow_that_the_kubelet_forgot_at_a_rotation_is_begun_anew(
     assert read.lines == numbers(1, 31)
     assert read.gaps == []
     tails = [query for _, _, query in fake.requests if "tailLines" in query]
-    assert [query["tailLines"] for query in tails] == ["1", "1", "1"]
+    assert [query["tailLines"] for query in tails] == ["1", "1", "1", "1"]
 
 
 async def test_a_small_log_is_not_asked_for_its_newest_line(
@@ -365,4 +367,6 @@ async def test_a_small_log_is_not_asked_for_its_newest_line(
         [sends(log(1, 2), then="hang"), then_ends(read, log(1, 3)), sends(log(1, 3))]
     )
     assert (await read.run()).lines == numbers(1, 3)
-    assert not [query for _, _, query in fake.requests if "tailLines" in query]
+    # but once, at the end, as no executor has said that this was it
+    tails = ["tailLines" in query for _, path, query in fake.requests if "/log" in path]
+    assert tails == [False, False, False, True]

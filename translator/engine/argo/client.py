@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, nullcontext
 from typing import Any
@@ -18,7 +20,7 @@ import structlog
 
 from translator.crash_point import Step, around
 from translator.engine.argo.answers import Call, RefusedError, UnavailableError, fault
-from translator.engine.argo.configuration import load, usual_kubeconfig, with_keepalive
+from translator.engine.argo.configuration import load, unchunked, usual_kubeconfig, with_keepalive
 from translator.errors import PermanentError
 
 MERGE_PATCH = "application/merge-patch+json"
@@ -26,6 +28,18 @@ MERGE_PATCH = "application/merge-patch+json"
 
 STREAM_BUFFER = 128 * 1024
 """Bytes held for one stream whose reader is slow (aiohttp stops reading the socket at twice this)."""
+
+BATCH = 128 * 1024
+"""Bytes that the kernel gathers of a loud stream before it wakes us: less than `STREAM_BUFFER`, twice."""
+
+LOUD = 4096
+"""Bytes of a chunk that show a loud stream: a quiet one comes line by line."""
+
+GATHER_S = 0.04
+"""Seconds for which the kernel may gather: they are added to a loud line's way."""
+
+_UNSPOKEN = frozenset({426, 505})
+"""Statuses that say: not in this version of HTTP (a proxy may; Envoy does, by default)."""
 
 _CONNECTIONS = 1000
 """Open at once to the API server: one for each followed log, two watches, and the requests between."""
@@ -60,6 +74,7 @@ class ApiServer:
         self._context = context
         self._patience = aiohttp.ClientTimeout(total=request_timeout)
         self._transport: Any = None
+        self._plain: aiohttp.ClientSession | None = None
         self._in_flight = asyncio.Semaphore(IN_FLIGHT)
         self._renewing = asyncio.Lock()
         self._renewed_at = -60.0
@@ -82,9 +97,12 @@ class ApiServer:
         self._configuration.connection_pool_maxsize = _CONNECTIONS
         self._configuration.client_session_kwargs = {"read_bufsize": STREAM_BUFFER}
         self._transport = with_keepalive(rest.RESTClientObject)(self._configuration)
+        self._plain = unchunked(self._transport)
 
     async def close(self) -> None:
         """Close every connection."""
+        if self._plain is not None:
+            await self._plain.close()
         if self._transport is not None:
             await self._transport.close()
 
@@ -133,7 +151,7 @@ class ApiServer:
 
     @asynccontextmanager
     async def stream(
-        self, call: Call, path: str, query: Mapping[str, Any], *, silence: float
+        self, call: Call, path: str, query: Mapping[str, Any], *, silence: float, unchunked: bool = False
     ) -> AsyncIterator[Stream]:
         """GET a stream.
 
@@ -142,13 +160,17 @@ class ApiServer:
             path: the URL's path.
             query: its query.
             silence: seconds without a byte after which the connection counts as dead.
+            unchunked: as the bare bytes until the connection ends (HTTP/1.0), where TLS tells whether it was
+                ended or cut. The API server makes a chunk of every line of a followed log, and taking those
+                apart costs more than all that is done with the line.
 
         Raises:
             UnavailableError: no answer, one that says to try again, or (from the chunks) a broken one.
             RefusedError: the server will not.
         """
         patience = aiohttp.ClientTimeout(total=None, connect=30, sock_connect=10, sock_read=silence)
-        response = await self._answer(call, "GET", path, query, None, patience)
+        unchunked = unchunked and self._configuration.host.startswith("https:")
+        response = await self._answer(call, "GET", path, query, None, patience, unchunked=unchunked)
         try:
             yield Stream(call, response)
         finally:
@@ -186,12 +208,18 @@ class ApiServer:
         query: Mapping[str, Any] | None,
         body: Mapping[str, Any] | None,
         patience: aiohttp.ClientTimeout,
+        *,
+        unchunked: bool = False,
     ) -> aiohttp.ClientResponse:
         """The answer, if it is below 400. Renews the credentials once where they have expired."""
-        response = await self._send(call, method, path, query, body, patience)
+        response = await self._send(call, method, path, query, body, patience, unchunked)
+        if response.status in _UNSPOKEN and unchunked:
+            response.release()
+            unchunked = False
+            response = await self._send(call, method, path, query, body, patience, unchunked)
         if response.status == 401 and await self._renew():
             response.release()
-            response = await self._send(call, method, path, query, body, patience)
+            response = await self._send(call, method, path, query, body, patience, unchunked)
         if response.status < 400:
             return response
         try:
@@ -208,6 +236,7 @@ class ApiServer:
         query: Mapping[str, Any] | None,
         body: Mapping[str, Any] | None,
         patience: aiohttp.ClientTimeout,
+        unchunked: bool,
     ) -> aiohttp.ClientResponse:
         headers = {"Accept": "application/json", "User-Agent": "translator"}
         if method == "PATCH":
@@ -216,6 +245,8 @@ class ApiServer:
             for auth in (await self._configuration.auth_settings()).values():
                 headers[auth["key"]] = auth["value"]
             url = f"{self._configuration.host}{path}" + (f"?{urlencode(query)}" if query else "")
+            if unchunked:
+                return await self._unchunked(url, headers, patience)
             answer = await self._transport.request(
                 method, url, headers=headers, body=body, _request_timeout=patience
             )
@@ -223,6 +254,18 @@ class ApiServer:
             raise UnavailableError(f"cannot {call}: {self._configuration.host}: {_words(error)}") from error
         response: aiohttp.ClientResponse = answer.response
         return response
+
+    async def _unchunked(
+        self, url: str, headers: dict[str, str], patience: aiohttp.ClientTimeout
+    ) -> aiohttp.ClientResponse:
+        assert self._plain is not None, "open() comes first"
+        chosen = self._configuration
+        options: dict[str, Any] = {"proxy": chosen.proxy, "proxy_headers": chosen.proxy_headers}
+        if chosen.tls_server_name:
+            options["server_hostname"] = chosen.tls_server_name
+        # its end is the answer's end
+        asked = {**headers, "Connection": "close"}
+        return await self._plain.get(url, headers=asked, timeout=patience, **options)
 
     async def _renew(self) -> bool:
         """Read the credentials again (an exec plugin runs again), at most once in ten seconds."""
@@ -250,6 +293,10 @@ class Stream:
     def __init__(self, call: Call, response: aiohttp.ClientResponse) -> None:
         self._call = call
         self._response = response
+        self._gathering: asyncio.TimerHandle | None = None
+        self._socket = self._told_of("socket")
+        framed = {"Transfer-Encoding", "Content-Length"} & response.headers.keys()
+        self._tls = None if framed else self._told_of("ssl_object")
         self.stopped = False
 
     def stop(self) -> None:
@@ -265,10 +312,55 @@ class Stream:
         """
         try:
             async for chunk in self._response.content.iter_any():
+                if len(chunk) >= LOUD:
+                    self._gather()
                 yield chunk
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             if not self.stopped:
                 raise UnavailableError(f"cannot {self._call}: the stream broke: {_words(error)}") from error
+        finally:
+            if self._gathering is not None:
+                self._gathering.cancel()
+        if not self.stopped and self._tls is not None and not _was_ended(self._tls):
+            raise UnavailableError(f"cannot {self._call}: the stream was cut off")
+
+    def _gather(self) -> None:
+        """Let the kernel gather what comes next, for a moment: the API server sends it line by line."""
+        if self._gathering is not None:
+            self._gathering.cancel()
+        elif not self._wake_at(BATCH):
+            return
+        self._gathering = asyncio.get_running_loop().call_later(GATHER_S, self._gathered)
+
+    def _gathered(self) -> None:
+        self._gathering = None
+        self._wake_at(1)
+
+    def _wake_at(self, size: int) -> bool:
+        """Ask the kernel to wake us once there are so many bytes. False: it cannot be asked."""
+        if self._socket is None or not hasattr(socket, "SO_RCVLOWAT"):
+            return False
+        try:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, size)
+        except OSError:
+            return False
+        return True
+
+    def _told_of(self, name: str) -> Any:
+        """What the connection knows; None where the whole answer is there already."""
+        connection = self._response.connection
+        transport = connection.transport if connection is not None else None
+        return transport.get_extra_info(name) if transport is not None else None
+
+
+def _was_ended(tls: Any) -> bool:
+    """Whether the other side said that it ends the connection (RFC 8446, close_notify)."""
+    try:
+        return bool(tls.read(1) == b"")
+    except ssl.SSLZeroReturnError:
+        return True
+    except (ssl.SSLError, ValueError):
+        return False
 
 
 def _drop(response: aiohttp.ClientResponse) -> None:

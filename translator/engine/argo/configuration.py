@@ -64,6 +64,20 @@ def with_keepalive(transport: Any) -> Any:
     return Transport
 
 
+def unchunked(transport: Any) -> aiohttp.ClientSession:
+    """A session that asks in HTTP/1.0, to which no server answers in chunks.
+
+    Args:
+        transport: of `with_keepalive`; its settings are used, not its connections.
+    """
+    return aiohttp.ClientSession(
+        connector=transport._create_connector(),  # noqa: SLF001 - the client's own hook
+        version=aiohttp.HttpVersion10,
+        trust_env=True,
+        **transport.configuration.client_session_kwargs,
+    )
+
+
 def _socket(address: Any) -> socket.socket:
     family, kind, protocol, _, _ = address
     made = socket.socket(family, kind, protocol)

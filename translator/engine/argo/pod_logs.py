@@ -1,8 +1,18 @@
-"""Reads one container's log to its real end.
+"""Reads one container's log to its real end, and tells what of it is missing.
 
-A follow ends when the log is rotated, the connection is lost or the kubelet restarts, so its end is not the
-log's: the container's terminated state is. After that the log is read once more, without follow, and joined,
-since the follow of a container that ends just after a rotation lacks its last file.
+A follow ends when its container has, but also when the connection is lost or the kubelet restarts: its end is
+not the log's, the container's terminated state is. Nor does it look different: the API server ends its answer
+as usual when it has lost the kubelet. So the log is read once more after the end, without follow, and joined,
+and whether that reading was whole is checked where Argo's executor did not say the last word.
+
+Only the newest file of a log can be read; the kubelet begins one every ten seconds at most, when the older
+has 10 MiB. A reading that begins with a newer file than the one before it lacks nothing where that one is
+known to have come to its file's end: its container had ended, or it was stopped for having stalled there. In
+every other case lines may be missing, and a gap is told.
+
+What cannot be noticed: the kubelet's own follow goes on to the newer file as soon as that is there, while
+containerd may still write some last lines to the older one (some hundred at most, of a process that writes as
+fast as it can); and where the node's clock is set back, lines that follow while the connection is down.
 """
 
 from __future__ import annotations
@@ -23,9 +33,10 @@ from translator.engine.argo.slots import Slots
 from translator.engine.argo.stall import Progress, stop_when_stalled
 from translator.engine.argo.stretch import Stretch, time_of
 from translator.engine.argo.watching import Pace
+from translator.errors import TranslatorError
 from translator.observe.cursor import Cursor
-from translator.observe.executor import LogLine
-from translator.observe.lines import text
+from translator.observe.executor import Line
+from translator.observe.lines import LONGEST, texts
 from translator.observe.observation import LogEnd, LogGap, LogLines
 
 ENDED = "ended"
@@ -38,8 +49,16 @@ TURN_S = 10.0
 """Seconds after which a follow lets others read, if any wait."""
 
 AT_ONCE_S = 5.0
-"""Seconds in which a log is rotated once at most (kubelets look every ten): a read begun within them goes on
-where the one before it ended."""
+"""Seconds in which a log is rotated once at most (kubelets look every ten)."""
+
+TOLD_S = 10.0
+"""Seconds after a follow's end within which the kubelet tells that its container has ended, if it has."""
+
+PATIENCE_S = 1.5
+"""Seconds that an ended follow waits to be told so before it is begun anew."""
+
+DOUBTS = 3
+"""Readings that must say the same where one may have been cut off."""
 
 UNREADABLE_TRIES = 5
 """Reads of an ended container's log that may fail for good reasons of the node's before it counts as lost."""
@@ -85,11 +104,17 @@ class PodLog:
         self._cursor = known if known is not None and known.is_of(*here) else Cursor(*here)
         self._call = Call("get", "pods/log", container.namespace, container.pod)
         self._path = f"{pod_path(container.namespace, container.pod)}/log"
-        self._stalled = False
+        self._resumed = bool(self._cursor.last)
         self._received = 0
-        self._whole: Stretch | None = None
-        self._whole_at = 0.0
         self._failures = 0
+        self._stalled = False
+        self._level_at = 0.0
+        self._before: Stretch | None = None
+        self._ended_at = 0.0
+        self._confirmed = False
+        self._parted: Stretch | None = None
+        self._doubts = 0
+        self._from_start = False
 
     @property
     def cursor(self) -> dict[str, Any]:
@@ -107,15 +132,11 @@ class PodLog:
                         self._ended = await self._read(follow=not self._container.over.is_set())
             except RefusedError as error:
                 await self._cannot(error, over=over)
-                continue
             except UnavailableError as error:
-                self._whole = None
+                self._before = None
                 self._failures += 1
                 _log.debug("reading a log again", pod=self._container.pod, error=error.message)
                 await self._wait(error.retry_after)
-                continue
-            if self._whole is not None and not self._ended and not self._stalled:
-                await self._wait()
         step = self._container.step
         await self._put(LogLines(step, (), {**self._cursor.as_json(), ENDED: True}))
         await self._put(LogEnd(step))
@@ -128,30 +149,60 @@ class PodLog:
             RefusedError: there is no such log (now).
         """
         query = {"follow": "true"} if follow else {}
-        if self._cursor.since:
+        if self._cursor.since and not self._from_start:
             query["sinceTime"] = self._cursor.since
-        now = asyncio.get_running_loop().time()
-        at_once = now - self._whole_at < AT_ONCE_S
-        stretch = Stretch(self._cursor, self._whole if at_once else None)
+        if self._stalled and _now() - self._level_at > AT_ONCE_S:
+            self._before = None
+        before, stretch = self._before, Stretch(self._cursor)
         async with self._ask(query) as stream, self._kept_going(stream, stretch, follow=follow):
-            self._whole = None
+            self._before = None
             async for chunk in stream:
                 self._received += len(chunk)
-                await self._give(stretch.feed(chunk), stretch)
+                self._level_at = _now()
+                await self._give(stretch.feed(chunk), stretch, before)
         if stream.stopped and not self._stalled:
             return False
         if stretch.strange:
             said = f"cannot {self._call}: {stretch.strange}"
             raise RefusedError(said, status=400, reason="", remedy="")
         self._failures += 1
-        await self._give(stretch.end() if follow else stretch.finish(self._container.exit_code), stretch)
-        self._whole = stretch
-        self._whole_at = asyncio.get_running_loop().time()
-        return not follow
+        if not follow and await self._finish(stretch, before):
+            return True
+        if follow and stretch.joined:
+            self._before, self._ended_at, self._confirmed = stretch, _now(), self._stalled
+        elif follow:
+            self._before = before  # nothing in it says where it belongs
+        if not self._stalled:
+            await self._told_over(PATIENCE_S)
+            await self._wait()
+        return False
+
+    async def _finish(self, stretch: Stretch, before: Stretch | None) -> bool:
+        """The log of an ended container has been read. Returns whether that is known to be all of it."""
+        self._doubts += 1
+        clear = stretch.joined and await self._is_whole(stretch)
+        if not clear and self._doubts < DOUBTS:
+            self._before = None if stretch.apart else before
+            return False
+        await self._give(stretch.finish(self._container.exit_code), stretch, before)
+        await self._give(stretch.begin(), stretch, before)
+        return True
+
+    async def _is_whole(self, stretch: Stretch) -> bool:
+        """Whether an answer, which may have been cut off, holds the log's last line."""
+        if stretch.exited:
+            return True
+        try:
+            newest = await self._newest()
+        except TranslatorError:
+            return True  # nobody can say more
+        # an earlier one: the clock was set back, and sinceTime hides what came after that
+        self._from_start = self._from_start or newest < stretch.newest
+        return newest == stretch.newest or not newest[:1].isdigit()
 
     def _ask(self, query: Mapping[str, str]) -> AbstractAsyncContextManager[Stream]:
         asked = {"container": self._container.name, "timestamps": "true", **query}
-        return self._api.stream(self._call, self._path, asked, silence=SILENCE_S)
+        return self._api.stream(self._call, self._path, asked, silence=SILENCE_S, unchunked="follow" in query)
 
     @asynccontextmanager
     async def _kept_going(self, stream: Stream, stretch: Stretch, *, follow: bool) -> AsyncIterator[None]:
@@ -165,7 +216,9 @@ class PodLog:
             self._stalled = True
             stream.stop()
 
-        watch = asyncio.ensure_future(stop_when_stalled(lambda: self._progress(stretch), self._newest, stop))
+        watch = asyncio.ensure_future(
+            stop_when_stalled(lambda: self._progress(stretch), lambda: self._newest_but(stretch), stop)
+        )
         try:
             with self._slots.limit(TURN_S, stream.stop):
                 yield
@@ -176,29 +229,49 @@ class PodLog:
     def _progress(self, stretch: Stretch) -> Progress:
         return Progress(self._received, stretch.newest)
 
-    async def _newest(self) -> str:
+    async def _newest_but(self, stretch: Stretch) -> str:
         """The time of the newest line, of a log that is large enough to have been rotated."""
-        if self._received < UNROTATED:
-            return ""
+        now = _now()
+        newest = await self._newest() if self._resumed or self._received >= UNROTATED else ""
+        if newest <= stretch.newest:
+            self._level_at = now
+        return newest
+
+    async def _newest(self) -> str:
         last = b""
         async with self._ask({"tailLines": "1"}) as stream:
             async for chunk in stream:
-                last += chunk
-        return time_of(last)
+                last = (last + chunk)[-2 * LONGEST :]
+        return time_of(last.rstrip(b"\n").rpartition(b"\n")[2])
 
-    async def _give(self, fresh: Sequence[LogLine], stretch: Stretch) -> None:
+    async def _give(self, fresh: Sequence[Line], stretch: Stretch, before: Stretch | None) -> None:
+        """Pass on what is new, after what must be said of what lies before it."""
+        step = self._container.step
+        if stretch.apart and self._parted is not stretch:
+            self._parted = stretch
+            if before is not None and not stretch.skipped and await self._told_over(TOLD_S):
+                fresh = before.continued(fresh, self._container.exit_code)
+            else:
+                await self._lack("the log was rotated while nobody read it")
         if not fresh:
             return
-        step = self._container.step
+        if not self._cursor.last and self._container.tells_start and not stretch.began:
+            await self._lack("the log was rotated before anybody could read it")
         self._failures = 0
-        headless = not self._cursor.last and self._container.tells_start and not stretch.began
-        if stretch.lost or headless:
-            stretch.lost = False
-            why = f"the log was rotated {'before anybody could' if headless else 'while nobody'} read it"
-            await self._put(LogGap(step, why, None, self._cursor.as_json()))
         self._cursor = self._cursor.after(fresh)
-        found = tuple(text(line.text) for line in fresh)
-        await self._put(LogLines(step, found, self._cursor.as_json(), fresh[-1].time))
+        found = texts([text for _, text in fresh])
+        await self._put(LogLines(step, found, self._cursor.as_json(), fresh[-1][0].decode()))
+
+    async def _lack(self, why: str) -> None:
+        await self._put(LogGap(self._container.step, why, None, self._cursor.as_json()))
+
+    async def _told_over(self, seconds: float) -> bool:
+        """Whether the container is told to have ended, so soon after a follow that this explains its end."""
+        left = self._ended_at + seconds - _now()
+        if not self._confirmed and left > 0:
+            await self._until_over(self._pace.sleep(left))
+            self._confirmed = self._container.over.is_set()
+        return self._confirmed
 
     async def _cannot(self, error: RefusedError, *, over: bool) -> None:
         """There is no log to read: wait for it, or give up and say what is missing."""
@@ -209,26 +282,33 @@ class PodLog:
             await self._wait()
             return
         self._ended = True
-        if error.status == 404 and self._whole is not None and self._received < UNROTATED:
-            await self._give(self._whole.finish(self._container.exit_code), self._whole)
+        read, self._before = self._before, None
+        if error.status == 404 and read and self._container.terminated and self._received < UNROTATED:
+            await self._give(read.finish(self._container.exit_code), read, None)
             return
-        why = (
-            "the pod was deleted before its log was read to its end" if error.status == 404 else error.message
-        )
-        await self._put(LogGap(self._container.step, why, None, self._cursor.as_json()))
+        gone = "the pod was deleted before its log was read to its end"
+        await self._lack(gone if error.status == 404 else error.message)
 
     async def _wait(self, at_least: float | None = None) -> None:
         """Pause, but no longer than until the container is over."""
+        pause = self._pace.pause(max(1, self._failures), at_least)
         if self._container.over.is_set():
-            await self._pace.pause(max(1, self._failures), at_least)
-            return
+            await pause
+        else:
+            await self._until_over(pause)
+
+    async def _until_over(self, pause: Awaitable[None]) -> None:
         over = asyncio.ensure_future(self._container.over.wait())
-        pause = asyncio.ensure_future(self._pace.pause(max(1, self._failures), at_least))
+        pausing = asyncio.ensure_future(pause)
         try:
-            await asyncio.wait({over, pause}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({over, pausing}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             over.cancel()
-            pause.cancel()
+            pausing.cancel()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 async def end_unread(step: str, cursor: Mapping[str, Any], *, ran: bool, put: Put) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from translator.observe.cursor import Cursor, Join
-from translator.observe.executor import LogLine, UserLines
+from translator.observe.executor import Line, UserLines
 from translator.observe.lines import LONGEST
 
 
@@ -23,18 +23,18 @@ class Stretch:
 
     Args:
         cursor: up to where lines were delivered.
-        before: the stretch before this one, if it was read to its own end and this one was asked for at once.
     """
 
-    def __init__(self, cursor: Cursor, before: Stretch | None = None) -> None:
-        self.lost = False
-        """Whether lines are known to be missing before those that were returned last; reset it when told."""
-        self._before = before
+    def __init__(self, cursor: Cursor) -> None:
         self._lines = UserLines()
         self._join = Join(cursor)
-        self._came = False
         self._last = b""
         self._open = b""
+
+    @property
+    def came(self) -> bool:
+        """Whether there was anything in it."""
+        return bool(self._last or self._open)
 
     @property
     def began(self) -> bool:
@@ -42,51 +42,69 @@ class Stretch:
         return self._lines.began
 
     @property
+    def exited(self) -> bool:
+        """Whether Argo's executor said in it that the user's process has exited: then it reached the end."""
+        return self._lines.exited
+
+    @property
     def newest(self) -> str:
         """The time of the last line that came, the user's or not, as the kubelet gave it."""
-        return time_of(self._last)
+        return time_of(self._open if b" " in self._open else self._last)
 
     @property
     def strange(self) -> str:
         """The node's own words where the answer, of status 200, was no log; else empty."""
         return self._lines.strange[0].decode(errors="replace")[:300] if self._lines.strange else ""
 
-    def feed(self, chunk: bytes) -> list[LogLine]:
+    @property
+    def joined(self) -> bool:
+        """Whether it is clear what of it is new; until then lines wait."""
+        return self._join.joined
+
+    @property
+    def apart(self) -> bool:
+        """Whether it began with a newer file: the last line that was delivered is not in it."""
+        return self._join.apart
+
+    @property
+    def skipped(self) -> bool:
+        """Whether lines of that file may have been left out."""
+        return self._join.skipped
+
+    def feed(self, chunk: bytes) -> Sequence[Line]:
         """Take the next bytes; return the user's lines in them that are new."""
-        self._came = True
         done, end, rest = chunk.rpartition(b"\n")
         if end:
             _, inside, last = done.rpartition(b"\n")
             self._last = last if inside else self._open + last
         self._open = rest if end else (self._open + rest)[: LONGEST + 1]
-        return self._joined(self._join.feed(self._lines.feed(chunk)))
+        return self._join.feed(self._lines.feed(chunk))
 
-    def end(self) -> list[LogLine]:
-        """The answer has ended, but the log may not have: return what had to wait for that."""
-        return self._joined(self._join.end())
-
-    def finish(self, exit_code: int | None) -> list[LogLine]:
+    def finish(self, exit_code: int | None) -> Sequence[Line]:
         """The answer has ended, and the log with it: return what had to wait for that.
 
         Args:
             exit_code: of the container, where it is known.
         """
-        if not self._came and self._before is not None:
-            return self._before.finish(exit_code)
-        return self._joined([*self._join.feed(self._lines.end(exit_code)), *self._join.end()])
+        return self._join.feed(self._lines.end(exit_code))
 
-    def _joined(self, fresh: Sequence[LogLine]) -> list[LogLine]:
-        if not fresh or not self._join.lost:
-            return list(fresh)
-        # the last delivered line is not in this answer: it begins with a newer file
-        self._join.lost = False
-        if self._before is None:
-            self.lost = True
-            return list(fresh)
-        first = LogLine(fresh[0].time, self._before.unfinished + fresh[0].text)
-        return [first, *fresh[1:]]
+    def begin(self) -> Sequence[Line]:
+        """Take it that this is a newer file, all of it new: return what has waited."""
+        return self._join.begin()
+
+    def continued(self, fresh: Sequence[Line], exit_code: int | None) -> Sequence[Line]:
+        """What a newer file began with, after what of this one, the older, had to wait.
+
+        Args:
+            fresh: the newer file's first lines; none: there are none.
+            exit_code: of the container, where it is known.
+        """
+        if not fresh:
+            return self.finish(exit_code)
+        (time, text), *others = fresh
+        return [*self._lines.held(exit_code), (time, self._unfinished + text), *others]
 
     @property
-    def unfinished(self) -> bytes:
+    def _unfinished(self) -> bytes:
         """The text of a last line without its end, which the next file goes on with."""
         return self._open.partition(b" ")[2] if len(self._open) <= LONGEST else b""
