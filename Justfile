@@ -59,6 +59,18 @@ docs:
     pytest -q tests/docs/test_reference.py tests/docs/test_operations.py --refresh
     python -W ignore -m mkdocs build --quiet
 
+# known vulnerabilities of the locked packages; 3: the advisories cannot be reached
+audit *args:
+    @python .ci/audit.py {{ args }}
+
+# a CycloneDX list of what an installation contains: build/sbom.cdx.json
+sbom:
+    rm -rf build/installation && mkdir -p build
+    uv venv --quiet --python "$(command -v python)" build/installation
+    VIRTUAL_ENV=build/installation uv pip sync --quiet --require-hashes requirements.lock
+    VIRTUAL_ENV=build/installation uv pip install --quiet --no-deps .
+    PYTHONWARNINGS=ignore cyclonedx-py environment --pyproject pyproject.toml --mc-type application --output-reproducible --validate -o build/sbom.cdx.json build/installation/bin/python
+
 # lock the newest versions that pyproject.toml allows
 lock:
     uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade pyproject.toml -o requirements.lock

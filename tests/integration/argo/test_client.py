@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 from pathlib import Path
 from typing import Any
 
@@ -121,3 +122,23 @@ async def test_a_hanging_answer_is_given_up(fake: FakeApi) -> None:
     with pytest.raises(UnavailableError, match="cannot list pods"):
         await api.get(LIST, PODS)
     await api.close()
+
+
+async def test_a_ca_that_kubectl_takes_is_taken_and_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On Python 3.13 and later contexts are strict from the start."""
+    usual = ssl.create_default_context
+
+    def strict(*args: Any, **options: Any) -> ssl.SSLContext:
+        context = usual(*args, **options)
+        context.verify_flags |= ssl.VERIFY_X509_STRICT
+        return context
+
+    from kubernetes.aio.client import Configuration
+
+    monkeypatch.setattr(ssl, "create_default_context", strict)
+    api = ApiServer(Configuration(host="https://127.0.0.1:1"))
+    await api.open()
+    context = api._transport.ssl_context
+    await api.close()
+    assert not context.verify_flags & ssl.VERIFY_X509_STRICT
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
