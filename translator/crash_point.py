@@ -41,6 +41,8 @@ class Step(StrEnum):
     TEND_LEASE = "tend-lease"
     TAKE_LEASE = "take-lease"
     LET_GO_LEASE = "let-go-lease"
+    REBUILD = "rebuild"
+    REINDEX = "reindex"
 
     # what the Argo engine orders the API server to do
     CREATE_CONFIGMAP = "create-configmap"

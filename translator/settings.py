@@ -285,6 +285,14 @@ class Settings(BaseSettings):
         default=16, ge=1, description="requests to agent-server at the same time"
     )
     sweep_seconds: float = Field(default=10.0, gt=0, description="pause between two looks at all open tasks")
+    reconcile_seconds: float = Field(
+        default=300.0, gt=0, description="pause between two comparisons of Redis with the engine"
+    )
+    installation: str = Field(
+        default="",
+        max_length=253,
+        description="marks the Workflows of this installation where several share a cluster; empty: BIZ-ID",
+    )
     flush_seconds: float = Field(
         default=5.0, ge=0, description="time for the last deliveries when the service stops"
     )

@@ -21,6 +21,26 @@ class WorkflowRef:
 
 
 @dataclass(frozen=True, slots=True)
+class Holding:
+    """A Workflow that an engine has, and what can be said of it without reading all of it.
+
+    Attributes:
+        task_id: of the task.
+        attempt: of the task.
+        installation: whose it is (`translator.workflow.names.INSTALLATION`); empty: no service submitted it.
+        kept: nobody has released it.
+        ended: it has ended.
+    """
+
+    ref: WorkflowRef
+    task_id: str
+    attempt: int
+    installation: str
+    kept: bool
+    ended: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Submitted:
     """The engine holds the Workflow.
 

@@ -84,6 +84,8 @@ class Deliverer:
         linger_s: how long an event may wait for others to share a request with.
         metrics: told what is sent, held and refused.
         on_emptied: called with taskId, attempt and seq of a last event, when agent-server holds it.
+        doubted: whether a task's events are not to be sent yet (`translator.service.doubt`).
+        on_ahead: called with the taskId where agent-server says that it holds more than was sent now.
     """
 
     def __init__(
@@ -96,7 +98,11 @@ class Deliverer:
         linger_s: float = 0.0,
         metrics: Metrics | None = None,
         on_emptied: Callable[[str, int, int], None] = lambda *_: None,
+        doubted: Callable[[str], bool] = lambda _: False,
+        on_ahead: Callable[[str], None] = lambda _: None,
     ) -> None:
+        self._doubted = doubted
+        self._on_ahead = on_ahead
         self._store = store
         self._sender = sender
         self._row_limit = row_limit
@@ -111,11 +117,12 @@ class Deliverer:
         self._much: set[str] = set()
         self._since: dict[str, float] = {}
         self._workers = Workers("deliver", self._deliver, mine=store.holds)
+        self.busy = self._workers.busy
         self.idle = self._workers.idle
 
     def wake(self, task_id: str) -> None:
-        """Say that the task's outbox has grown; a task that is another replica's is not looked at."""
-        if not self._store.holds(task_id):
+        """Say that the task's outbox has grown; one of another replica, or in doubt, is not looked at."""
+        if not self._store.holds(task_id) or self._doubted(task_id):
             return
         self._since.setdefault(task_id, time.monotonic())
         self._workers.wake(task_id)
@@ -206,7 +213,10 @@ class Deliverer:
     async def _acknowledge(self, part: _Part, held: Mapping[tuple[str, int], int]) -> None:
         task_id, first, last = part.turn.task_id, part.kept[0].seq, part.kept[-1].seq
         # More than was sent cannot be meant: what was never sent must not be dropped.
-        upto = min(held.get((task_id, part.attempt), 0), last)
+        told = held.get((task_id, part.attempt), 0)
+        upto = min(told, last)
+        if told > last:
+            self._on_ahead(task_id)
         if upto < first:
             message = f"agent-server took the events {first} to {last} of task {task_id} and holds {upto}"
             part.turn.failed(TemporaryError(message))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Mapping
 from typing import Any, Protocol
 
-from translator.observe.observation import Observation, WorkflowRef
+from translator.observe.observation import Holding, Observation, WorkflowRef
 from translator.workflow.rendered import Rendered
 
 
@@ -36,6 +36,12 @@ class Engine(Protocol):
 
     async def terminate(self, ref: WorkflowRef) -> None:
         """Order the end of the Workflow's processes: SIGTERM, after a grace SIGKILL."""
+
+    def holdings(self) -> AsyncIterator[Holding]:
+        """Yield all Workflows with our labels, each as it was at some moment of this call."""
+
+    async def look_up(self, ref: WorkflowRef) -> Mapping[str, Any] | None:
+        """The Workflow as it is now; None where it, this very one, no longer exists."""
 
     async def release(self, ref: WorkflowRef) -> None:
         """Say that all of this Workflow is durable: the engine may forget and clean up."""

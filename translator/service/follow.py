@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import structlog
 
@@ -14,7 +14,7 @@ from translator.service.attempt import Attempt
 from translator.service.engine import Engine
 from translator.service.workers import Workers
 from translator.store.record import Record
-from translator.store.store import Store, UnknownTaskError
+from translator.store.store import SetBackError, Store, UnknownTaskError
 
 _log = structlog.get_logger()
 
@@ -27,17 +27,30 @@ class Follower:
         engine: what runs Workflows.
         row_limit: log lines in one event.
         on_events: called with the taskId and its state when its outbox has grown.
+        on_unknown: called with the taskId where Redis has lost the task.
+        on_set_back: compares a record that is older than what was stored with what agent-server holds, and
+            mends it; awaited before the attempt is followed on.
     """
 
     def __init__(
-        self, store: Store, engine: Engine, *, row_limit: int, on_events: Callable[[str, TaskState], None]
+        self,
+        store: Store,
+        engine: Engine,
+        *,
+        row_limit: int,
+        on_events: Callable[[str, TaskState], None],
+        on_unknown: Callable[[str], None],
+        on_set_back: Callable[[str], Awaitable[object]],
     ) -> None:
+        self._on_set_back = on_set_back
+        self._set_back: set[str] = set()
         self._store = store
         self._engine = engine
         self._row_limit = row_limit
         self._on_events = on_events
         self._revoked: dict[str, asyncio.Event] = {}
-        self._workers = Workers("follow", self._follow, mine=store.holds)
+        self._workers = Workers("follow", self._follow, mine=store.holds, on_unknown=on_unknown)
+        self.busy = self._workers.busy
         self.wake = self._workers.wake
         self.stop = self._workers.stop
         self.shed = self._workers.shed
@@ -53,6 +66,9 @@ class Follower:
         return len(self._revoked)
 
     async def _follow(self, task_id: str) -> None:
+        if task_id in self._set_back:
+            await self._on_set_back(task_id)
+            self._set_back.discard(task_id)
         # The event is there before the record is read, so that no revocation falls between.
         revoked = self._revoked[task_id] = asyncio.Event()
         try:
@@ -75,6 +91,11 @@ class Follower:
         )
         try:
             await attempt.run(revoked)
+        except SetBackError as e:
+            _log.warning("Redis was set back", error=e.message)
+            self._set_back.add(record.task_id)
+            self.wake(record.task_id)
+            return False
         except TemporaryError as e:
             if not attempt.progressed:
                 raise

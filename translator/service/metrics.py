@@ -39,6 +39,7 @@ class Metrics:
         self._lists = counter(
             "watch_lists", "Watches of the cluster that began anew, with a list.", "resource"
         )
+        self._mends = counter("mends", "Discrepancies that the reconciler found and mended.", "kind")
         self._open = gauge("tasks_open", "Tasks of which something is still to be done.", "phase")
         self._outbox = gauge("outbox_events", "Events that agent-server does not hold.")
         self._age = gauge("outbox_age_seconds", "How long the task that waits the longest has had events.")
@@ -65,6 +66,10 @@ class Metrics:
     def submitted(self, outcome: str) -> None:
         """The engine took an attempt, or refused it."""
         self._submissions.labels(outcome).inc()
+
+    def mended(self, kind: str) -> None:
+        """The reconciler mended something (`translator.service.discrepancy.Kind`, or ``index-NAME``)."""
+        self._mends.labels(kind).inc()
 
     def delivered(self, events: int, rows: int) -> None:
         """Agent-server took a request."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import structlog
 from tenacity import RetryCallState, wait_random_exponential
 
-from translator.errors import TemporaryError
+from translator.errors import TemporaryError, TranslatorError
 
 LONGEST_S = 30.0
 """The longest pause of our own choice; a Retry-After may ask for more."""
@@ -30,7 +30,7 @@ def tell(state: RetryCallState) -> None:
     if number & (number - 1):
         return
     seconds = round(state.next_action.sleep, 1) if state.next_action else 0.0
-    if isinstance(error, TemporaryError):
+    if isinstance(error, TranslatorError):
         _log.warning("trying again", error=error.message, failures=number, pause_s=seconds)
     else:
         _log.error("trying again after an unexpected error", failures=number, pause_s=seconds, exc_info=error)

@@ -4,29 +4,40 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
 from translator.agent_server.protocol import Answer, TaskItem
-from translator.errors import TemporaryError, TranslatorError
+from translator.errors import PermanentError, TemporaryError, TranslatorError
 from translator.observe.observation import WorkflowRef
 from translator.observe.state import TaskState
 from translator.service.accept import Acceptance
 from translator.service.changes import Changes
-from translator.service.deliver import Deliverer, Sender
+from translator.service.deliver import Deliverer
+from translator.service.deliver import Sender as Delivery
 from translator.service.desk import Tasks
+from translator.service.discrepancy import Busy
+from translator.service.doubt import Doubt
 from translator.service.engine import Engine
 from translator.service.follow import Follower
 from translator.service.housekeeping import Housekeeping
 from translator.service.metrics import Metrics
+from translator.service.reconcile import SETTLE_S, Flows, Reconciler
+from translator.service.recovery import Recovery, Witness
 from translator.service.replica import Owner, Replica
 from translator.service.submit import Submitter
+from translator.service.workers import Workers
 from translator.store.notices import SHARDS
+from translator.store.record import Open
 from translator.store.store import Store
 from translator.workflow.options import Options
 
 _log = structlog.get_logger()
+
+
+class Sender(Delivery, Witness, Protocol):
+    """Agent-server, over HTTP or over the link."""
 
 
 class Service:
@@ -50,12 +61,16 @@ class Service:
         all_log_bytes: log events kept of all tasks together.
         sweep_seconds: pause between two looks at all open tasks.
         flush_seconds: time for the last deliveries in `stop`, where no other replica can make them.
+        reconcile_seconds: pause between two comparisons of all that is known.
+        settle_seconds: pause between the two looks of a comparison.
+        installation: whose Workflows this service's are.
         replica: this process among others; None: there are none, and every shard is this one's.
         metrics: what is told to Prometheus.
         on_emptied: as `Deliverer` has it.
 
     Attributes:
         desk: the tasks, for the API.
+        reconciler: compares what is known, and mends.
     """
 
     def __init__(
@@ -74,6 +89,9 @@ class Service:
         all_log_bytes: int = 1024 * 1024 * 1024,
         sweep_seconds: float = 10.0,
         flush_seconds: float = 5.0,
+        reconcile_seconds: float = 300.0,
+        settle_seconds: float = SETTLE_S,
+        installation: str = "translator",
         replica: Replica | None = None,
         metrics: Metrics | None = None,
         on_emptied: Callable[[str, int, int], None] = lambda *_: None,
@@ -101,8 +119,21 @@ class Service:
             linger_s=linger_seconds,
             metrics=metrics,
             on_emptied=on_emptied,
+            doubted=lambda task_id: task_id in self._doubt,
+            on_ahead=self._recheck,
         )
-        self._follower = Follower(store, engine, row_limit=row_limit, on_events=self._grown)
+        recovery = Recovery(store, engine, sender, installation, url_of)
+        self._doubt = Doubt(recovery, on_certain=self._deliverer.wake, on_mended=self._set_back)
+        self._recovery = recovery
+        self._rechecks = Workers("recheck", self._check, mine=store.holds)
+        self._follower = Follower(
+            store,
+            engine,
+            row_limit=row_limit,
+            on_events=self._grown,
+            on_unknown=self._unknown,
+            on_set_back=self._check,
+        )
         self._submitter = Submitter(
             store,
             engine,
@@ -112,7 +143,18 @@ class Service:
             parallel=parallel_submissions,
             on_events=self._grown,
             on_submitted=self._follower.wake,
+            on_unknown=self._unknown,
+            installation=installation,
             metrics=metrics,
+        )
+        self.reconciler = Reconciler(
+            store,
+            engine,
+            recovery,
+            Flows(self._busy, self._submitter.wake, self._follower.wake, self._deliverer.wake),
+            metrics,
+            interval_s=reconcile_seconds,
+            settle_s=settle_seconds,
         )
         self._acceptance = Acceptance(
             store,
@@ -153,6 +195,7 @@ class Service:
             owner = Owner(self._gained, self._lost, self._engine.hold, self._engine.pinned)
             await self._replica.start(owner)
         self._sweeping = asyncio.create_task(self._sweep(), name="sweep")
+        self.reconciler.start()
 
     async def drain(self) -> None:
         """Take nothing more in, and cut work off between two transactions; what is left is to be sent."""
@@ -162,6 +205,7 @@ class Service:
         if self._sweeping is not None:
             self._sweeping.cancel()
             await asyncio.gather(self._sweeping, return_exceptions=True)
+        await self.reconciler.stop()
         if self._replica is not None:
             await self._replica.retire()
         await self._submitter.stop()
@@ -176,6 +220,8 @@ class Service:
                     await self._deliverer.idle()
             except TimeoutError:
                 _log.warning("stopped with events undelivered; the next start sends them")
+        await self._doubt.stop()
+        await self._rechecks.stop()
         await self._deliverer.stop()
         # before the shards go: what the engine runs itself has ended when another replica says that it has
         await self._engine.close()
@@ -223,6 +269,9 @@ class Service:
             self._deliverer.wake(task_id)
 
     def _accepted(self, task_id: str) -> None:
+        if self.reconciler.unsettled:
+            # one that Redis may have lost a moment ago, and agent-server may hold events of
+            self._doubt.cast([Open(task_id, waits=True, runs=False, backlog=1, parked="", seq=1)])
         self._submitter.wake(task_id)
         self._deliverer.wake(task_id)
         self._changes.tell(task_id)
@@ -232,6 +281,37 @@ class Service:
         self._changes.tell(task_id)
         if state.final:
             self._metrics.ended(str(state.phase))
+
+    def _busy(self, task_id: str) -> Busy:
+        return Busy(
+            submitting=self._submitter.busy(task_id),
+            following=self._follower.busy(task_id),
+            delivering=self._deliverer.busy(task_id) or task_id in self._doubt,
+        )
+
+    def _unknown(self, task_id: str) -> None:
+        """Redis has lost a task that was being worked at."""
+        del task_id  # others will be missing too
+        self.reconciler.wake()
+
+    def _recheck(self, task_id: str) -> None:
+        """Agent-server holds more of a task than was sent: by an earlier process, or Redis is older."""
+        self._rechecks.wake(task_id)
+
+    async def _check(self, task_id: str) -> None:
+        try:
+            if await self._recovery.set_back(task_id):
+                self._set_back(task_id)
+        except PermanentError as error:
+            _log.error("agent-server cannot say what it holds", error=error.message, remedy=error.remedy)
+
+    def _set_back(self, task_id: str) -> None:
+        """A record was older than what agent-server holds, and is replaced."""
+        self.reconciler.mended(task_id, "record-set-back")
+        self._submitter.wake(task_id)
+        self._follower.wake(task_id)
+        self._deliverer.wake(task_id)
+        self._changes.tell(task_id)
 
     def _figures(self) -> bytes:
         return self._metrics.text(outbox_age_s=self._deliverer.oldest_s(), followed=self._follower.count)
@@ -243,6 +323,8 @@ class Service:
             self._news.clear()
             try:
                 await self._look(self._store.held() if every else fresh, fresh)
+                if fresh:
+                    self.reconciler.wake()
                 if every:
                     await self._housekeeping.tidy()
             except TranslatorError as e:
@@ -259,6 +341,8 @@ class Service:
         tasks = await self._store.open_tasks(shards)
         if len(shards) == len(self._store.held()):
             self._metrics.seen(tasks)
+        if fresh:
+            self._doubt.cast(task for task in tasks if self._store.shard(task.task_id) in fresh)
         for task in tasks:
             first = self._store.shard(task.task_id) in fresh
             if first and task.parked:

@@ -19,8 +19,9 @@ from translator.service.workers import Workers
 from translator.store.record import Record
 from translator.store.store import Store, UnknownTaskError
 from translator.task.model import Task
-from translator.task.problem import InvalidInput
+from translator.task.problem import InvalidInput, Problem, Severity
 from translator.task.submission import parse_submission
+from translator.workflow.carried import carry
 from translator.workflow.options import Options
 from translator.workflow.translate import translate
 
@@ -42,6 +43,8 @@ class Submitter:
         parallel: submissions at once.
         on_events: called with the taskId and its state when its outbox has grown.
         on_submitted: called with the taskId when there is a Workflow to follow.
+        on_unknown: called with the taskId where Redis has lost the task.
+        installation: whose the Workflows are.
         metrics: told every submission.
     """
 
@@ -56,8 +59,11 @@ class Submitter:
         parallel: int,
         on_events: Callable[[str, TaskState], None],
         on_submitted: Callable[[str], None],
+        on_unknown: Callable[[str], None],
+        installation: str,
         metrics: Metrics,
     ) -> None:
+        self._installation = installation
         self._metrics = metrics
         self._store = store
         self._engine = engine
@@ -66,7 +72,10 @@ class Submitter:
         self._url_of = url_of
         self._on_events = on_events
         self._on_submitted = on_submitted
-        self._workers = Workers("submit", self._submit, slots=parallel, mine=store.holds)
+        self._workers = Workers(
+            "submit", self._submit, slots=parallel, mine=store.holds, on_unknown=on_unknown
+        )
+        self.busy = self._workers.busy
         self.wake = self._workers.wake
         self.stop = self._workers.stop
         self.shed = self._workers.shed
@@ -86,6 +95,8 @@ class Submitter:
             rendered = translate(
                 task, attempt=record.state.attempt, options=self._options, template=self._template
             )
+            assert record.args is not None, "stored_task would have refused it"
+            rendered = carry(rendered, self._installation, record.spec_hash, record.args)
             ref = await self._engine.submit(rendered)
         except PermanentError as e:
             self._metrics.submitted("refused")
@@ -114,8 +125,12 @@ def stored_task(record: Record) -> Task:
     """The task of a record.
 
     Raises:
-        InvalidInput: this version does not take what an earlier one accepted.
+        InvalidInput: this version does not take what an earlier one accepted, or nobody knows it any more.
     """
+    if record.args is None:
+        message = f"Redis lost the submission of {record.task_id!r}, and it was too large for its Workflow"
+        hint = "submit it again, under another taskId"
+        raise InvalidInput([Problem(Severity.ERROR, "taskId", 1, 1, message, hint, "submission-lost")])
     parsed = parse_submission(record.task_id, record.agent_id, record.args)
     if parsed.task is None:
         # It was valid when it was accepted: a newer version may be stricter.

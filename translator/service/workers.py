@@ -30,6 +30,7 @@ class Workers:
         work: does what there is to do for a taskId, and returns when nothing is left.
         slots: how many may work at once; None: all.
         mine: whether a task is this replica's to work on; others are not woken.
+        on_unknown: called with the taskId where the store does not know the task.
     """
 
     def __init__(
@@ -39,7 +40,9 @@ class Workers:
         *,
         slots: int | None = None,
         mine: Callable[[str], bool] = lambda _: True,
+        on_unknown: Callable[[str], None] = lambda _: None,
     ) -> None:
+        self._on_unknown = on_unknown
         self._mine = mine
         self._name = name
         self._work = work
@@ -55,6 +58,10 @@ class Workers:
         self._again.add(task_id)
         if task_id not in self._running:
             self._running[task_id] = asyncio.create_task(self._run(task_id), name=f"{self._name} {task_id}")
+
+    def busy(self, task_id: str) -> bool:
+        """Whether a worker is at it, or pauses before it tries again."""
+        return task_id in self._running
 
     async def idle(self) -> None:
         """Wait until no worker runs."""
@@ -85,6 +92,7 @@ class Workers:
                         await self._until_done(task_id)
                     except UnknownTaskError as e:
                         _log.error("task lost", error=e.message, work=self._name)
+                        self._on_unknown(task_id)
                     except LostShardError:
                         return  # whoever holds it now goes on from what is stored
         finally:

@@ -84,3 +84,13 @@ class ShardKeys:
 def keys_of(task_id: str, shards: int) -> ShardKeys:
     """The keys of the shard that a task belongs to."""
     return ShardKeys(shard(task_id, shards))
+
+
+def every_task() -> str:
+    """The pattern of the keys of all tasks' records."""
+    return "translator:{*}:task:*"
+
+
+def task_id_of(key: str) -> str:
+    """The taskId in the key of a task's record."""
+    return key.partition(":task:")[2]

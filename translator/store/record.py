@@ -36,6 +36,7 @@ class Record:
     """A task as it is stored.
 
     Attributes:
+        args: the submission's args as they came; None: Redis lost them, and the Workflow did not carry them.
         version: counts the writes of `state`; a writer that does not know the latest is refused.
         workflow: what the engine runs, once that is known.
         deadline: when the attempt's time is up, in seconds since 1970; set with `workflow`.
@@ -44,11 +45,12 @@ class Record:
         released: the engine has forgotten the Workflow.
         accepted_ms: when the task was accepted, in milliseconds since 1970.
         acked: attempt and seq of the last event that agent-server holds, (0, 0) for none.
+        spec_hash: as in `NewTask`.
     """
 
     task_id: str
     agent_id: str
-    args: Mapping[str, Any]
+    args: Mapping[str, Any] | None
     version: int
     state: TaskState
     workflow: WorkflowRef | None = None
@@ -58,6 +60,33 @@ class Record:
     released: bool = False
     accepted_ms: int = 0
     acked: tuple[int, int] = (0, 0)
+    spec_hash: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """A record that is made again, of what is known elsewhere.
+
+    Attributes:
+        args: None: nobody knows them any more.
+        held: seq of the last event of this attempt that agent-server holds.
+        state: from where the attempt goes on.
+        events: those that lead there from `held` on.
+        version: of the record that it replaces; None: there is none.
+        revoked: as in `Record`.
+    """
+
+    agent_id: str
+    args: Mapping[str, Any] | None
+    spec_hash: str
+    held: int
+    state: TaskState
+    events: tuple[Event, ...]
+    workflow: WorkflowRef | None
+    deadline: float | None
+    accepted_ms: int
+    version: int | None = None
+    revoked: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +122,8 @@ class Open:
         attempt: the current one.
         ended: its final event is stored.
         revoked: it is to be cancelled.
+        submitted: it has a Workflow.
+        seq: of its last event.
     """
 
     task_id: str
@@ -105,6 +136,8 @@ class Open:
     attempt: int = 1
     ended: bool = False
     revoked: bool = False
+    submitted: bool = False
+    seq: int = 0
 
 
 def dump(data: Any) -> str:
@@ -133,6 +166,7 @@ def parse_record(task_id: str, fields: Mapping[bytes, bytes]) -> Record:
         released=text.get("released") == "1",
         accepted_ms=int(text["accepted"]),
         acked=parse_place(text["acked"]),
+        spec_hash=text["hash"],
     )
 
 

@@ -18,9 +18,9 @@ from __future__ import annotations
 from translator.crash_point import Step
 from translator.store.script import anyone, owner, reader
 
-_WHEN_FULL = "#!lua flags=allow-oom"
+WHEN_FULL = "#!lua flags=allow-oom"
 
-_LEAVE = """
+LEAVE = """
 local task, events, inbox, open, known, expiring, sizes = unpack(KEYS)
 -- A task leaves the open set when it has ended, agent-server holds every event, and the engine let go.
 local function leave_if_done(id, keep_s)
@@ -32,7 +32,7 @@ local function leave_if_done(id, keep_s)
 end
 """
 
-_ADD = """
+ADD = """
 -- Adds the events that lie in ARGV from `first` on, as seq, step, rows, JSON (rows -1: it is no log event).
 local function add_events(attempt, first, id)
   local bytes = 0
@@ -52,8 +52,8 @@ end
 
 ACCEPT = anyone(
     Step.ACCEPT,
-    _LEAVE
-    + _ADD
+    LEAVE
+    + ADD
     + """
 -- ARGV id hash now_ms order agent args attempt state seq phase, then events
 local is = redis.call('HMGET', task, 'hash', 'phase')
@@ -88,8 +88,8 @@ return 'begun'
 
 APPEND = owner(
     Step.APPEND,
-    _LEAVE
-    + _ADD
+    LEAVE
+    + ADD
     + """
 -- ARGV id version attempt state seq phase final keep_s fields, then `fields` times name, value, then events
 local version = redis.call('HGET', task, 'version')
@@ -98,7 +98,7 @@ if version ~= ARGV[2] then
   if tonumber(version) == tonumber(ARGV[2]) + 1 and redis.call('HGET', task, 'state') == ARGV[4] then
     return {'appended', 0}  -- this very call, whose answer got lost
   end
-  return {'stale', 0}
+  return {tonumber(version) < tonumber(ARGV[2]) and 'set back' or 'stale', 0}
 end
 local first = 10 + 2 * tonumber(ARGV[9])
 local bytes = add_events(ARGV[3], first, ARGV[1])
@@ -123,8 +123,8 @@ Returns the bytes of log events kept of the task now; 0: not told.
 
 RETRY = anyone(
     Step.RETRY,
-    _LEAVE
-    + _ADD
+    LEAVE
+    + ADD
     + """
 -- ARGV id version attempt state seq phase order, then events
 local is = redis.call('HMGET', task, 'version', 'final', 'workflow', 'released', 'seq', 'state', 'ends')
@@ -161,8 +161,8 @@ return {is[2], is[3], is[4] or '[]', redis.call('XRANGE', events, '(' .. is[2], 
 
 ACKNOWLEDGE = owner(
     Step.ACKNOWLEDGE,
-    _WHEN_FULL
-    + _LEAVE
+    WHEN_FULL
+    + LEAVE
     + """
 -- ARGV id attempt seq keep_s
 local acked = redis.call('HGET', task, 'acked')
@@ -180,8 +180,8 @@ return leave_if_done(ARGV[1], ARGV[4])
 
 RELEASE = owner(
     Step.RELEASE,
-    _WHEN_FULL
-    + _LEAVE
+    WHEN_FULL
+    + LEAVE
     + """
 -- ARGV id keep_s
 if redis.call('EXISTS', task) == 0 then return 0 end

@@ -6,8 +6,9 @@ and calling it again is safe.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any, Literal
 
 from redis.asyncio import Redis
@@ -20,12 +21,15 @@ from translator.observe.state import TaskState
 from translator.store import kept, scripts
 from translator.store.calls import UNSIGNED, Call, Scripts, Sign
 from translator.store.catalogue import Catalogue
+from translator.store.indexes import Indexes
 from translator.store.kept import Kept, parse_gaps
 from translator.store.keys import SHARDS, ShardKeys, keys_of
 from translator.store.log_cap import HEAD_BYTES, HEAD_EVENTS, SHRINK
+from translator.store.rebuild import REBUILD
 from translator.store.record import (
     NewTask,
     Open,
+    Rebuilt,
     Record,
     dump,
     event_fields,
@@ -35,7 +39,7 @@ from translator.store.record import (
 )
 from translator.store.script import Script
 from translator.store.tenure import Tenure
-from translator.store.undone import undone
+from translator.store.undone import described, undone
 from translator.store.wrapped import wrapped
 from translator.workflow.names import shard
 
@@ -46,6 +50,10 @@ Retrial = Literal["retried", "running", "busy", "stale", "unknown"]
 
 class StaleWriterError(TranslatorError):
     """Another writer has moved the task on: what this one knows is out of date, and it wrote nothing."""
+
+
+class SetBackError(StaleWriterError):
+    """Redis holds an older record than this writer knows: an older state of Redis was restored."""
 
 
 class UnknownTaskError(TranslatorError):
@@ -87,6 +95,10 @@ class Store:
         self._keep_bytes = keep_bytes
         self._spill_bytes = max(keep_bytes, spill_bytes)
         self._order = 0.0
+
+    def indexes(self) -> Indexes:
+        """The indexes of the tasks that are in it."""
+        return Indexes(self._redis, self._scripts, shards=self._shards, keep_s=self._keep_s)
 
     def catalogue(self) -> Catalogue:
         """All tasks that are in it."""
@@ -185,6 +197,7 @@ class Store:
 
         Raises:
             StaleWriterError: another writer was faster.
+            SetBackError: it is Redis that is out of date.
             UnknownTaskError: the store does not know the task.
         """
         new = replace(record, version=record.version + 1, state=state)
@@ -199,6 +212,8 @@ class Store:
             int(state.final), self._keep_s, len(fields) // 2, *fields, *event_fields(events),
         ]  # fmt: skip
         answer, size = await self._run(scripts.APPEND, record.task_id, args, "append to")
+        if answer == b"set back":
+            raise SetBackError(f"task {record.task_id}: Redis has forgotten version {record.version}")
         if answer == b"stale":
             raise StaleWriterError(f"task {record.task_id}: version {record.version} is not the latest")
         if answer == b"unknown":
@@ -226,6 +241,38 @@ class Store:
         ]  # fmt: skip
         answer: bytes = await self._run(scripts.RETRY, record.task_id, args, "retry")
         return answer.decode()  # type: ignore[return-value]  # the script says one of these
+
+    async def rebuild(self, task_id: str, rebuilt: Rebuilt, now_ms: int) -> bool:
+        """Keep a record that was lost, or that is older than what agent-server holds, as it is made again.
+
+        Args:
+            task_id: of the task.
+            rebuilt: the record; its events are all that will be kept of the task's.
+            now_ms: milliseconds since 1970.
+
+        Returns:
+            False: meanwhile there is another record.
+        """
+        state, workflow, deadline = rebuilt.state, rebuilt.workflow, rebuilt.deadline
+        fields: dict[str, Any] = {
+            "hash": rebuilt.spec_hash,
+            "accepted": rebuilt.accepted_ms,
+            "agent": rebuilt.agent_id,
+            "args": dump(rebuilt.args),
+        }
+        if workflow is not None:
+            fields |= {"workflow": ref_text(workflow), "begun": 1}
+        if deadline is not None:
+            fields["deadline"] = repr(deadline)
+        if rebuilt.revoked:
+            fields["revoked"] = rebuilt.revoked
+        args = [
+            task_id, "" if rebuilt.version is None else rebuilt.version, now_ms, self._keep_s, rebuilt.held,
+            state.attempt, dump(state.as_json()), state.seq, str(state.phase), int(state.final),
+            "0 " * (state.attempt - 1), len(fields), *chain.from_iterable(fields.items()),
+            *event_fields(rebuilt.events),
+        ]  # fmt: skip
+        return bool(await self._run(REBUILD, task_id, args, "rebuild") == b"rebuilt")
 
     async def acknowledge(self, task_id: str, attempt: int, seq: int) -> None:
         """Note that agent-server holds the events up to and including (attempt, seq)."""
@@ -308,6 +355,10 @@ class Store:
             of: only tasks of these shards; None: of all.
         """
         return await undone(self._redis, range(self._shards) if of is None else of, self._shards)
+
+    async def describe(self, task_ids: Collection[str]) -> dict[str, Open]:
+        """The same of these tasks, open or not; those that are not known are left out."""
+        return await described(self._redis, task_ids, self._shards)
 
     async def _run(self, script: Script, task_id: str, args: Sequence[Any], what: str) -> Any:
         return await self._scripts.run(script, task_id, args, f"{what} task {task_id}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from redis.asyncio import Redis
 
@@ -39,6 +40,20 @@ async def undone(redis: Redis, of: Iterable[int], shards: int) -> list[Open]:
     return found
 
 
+async def described(redis: Redis, task_ids: Iterable[str], shards: int) -> dict[str, Open]:
+    """The same of these tasks, undone or not; those that are not known are left out.
+
+    They count as waiting where they have neither a Workflow nor ended.
+    """
+    found: dict[str, Open] = {}
+    ids = [task_id.encode() for task_id in task_ids]
+    for start in range(0, len(ids), CHUNK):
+        for task in await _describe(redis, ids[start : start + CHUNK], set(), shards):
+            if task.phase:
+                found[task.task_id] = replace(task, waits=not (task.submitted or task.ended))
+    return found
+
+
 async def _describe(redis: Redis, ids: Sequence[bytes], waits: set[bytes], shards: int) -> list[Open]:
     what = f"describe {len(ids)} open tasks"
     async with wrapped(what), redis.pipeline(transaction=False) as pipe:
@@ -64,4 +79,6 @@ def _open(task_id: bytes, values: Sequence[bytes | None], waits: bool) -> Open:
         phase=phase,
         attempt=int(attempt or 1),
         ended=final == "1",
+        submitted=workflow is not None,
+        seq=int(seq or 0),
     )

@@ -24,6 +24,12 @@ SHARD = PREFIX + "shard"
 SPEC_HASH = PREFIX + "spec-hash"
 """Annotation: SHA-256 of the submission; tells a Workflow of an earlier call from another of its name."""
 
+INSTALLATION = PREFIX + "installation"
+"""Annotation: whose Workflow it is, where several translators share a cluster; only the service sets it."""
+
+SUBMISSION = PREFIX + "submission"
+"""Annotation: what the service needs to take the task up again (`translator.workflow.carried`)."""
+
 STEP = PREFIX + "step"
 """Label of a step's pod: the step's name."""
 

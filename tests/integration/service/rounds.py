@@ -67,7 +67,8 @@ class Round:
         async with asyncio.timeout(20):
             final = await self.stand_in.final(task_id)
             await self.closed(task_id)
-        assert self.stand_in.ledger.violations == []
+        violations = [str(each) for each in self.stand_in.ledger.violations]
+        assert not violations, violations
         return final
 
     def lines(self, task_id):

@@ -23,6 +23,11 @@ from translator.engine.argo.answers import Call, RefusedError, UnavailableError,
 from translator.engine.argo.configuration import load, unchunked, usual_kubeconfig, with_keepalive
 from translator.errors import PermanentError
 
+JSON = "application/json"
+
+METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json;q=0.9"
+"""A list without specs and statuses, from a server that has that form (every supported one does)."""
+
 MERGE_PATCH = "application/merge-patch+json"
 """RFC 7386, which custom resources understand too."""
 
@@ -110,7 +115,13 @@ class ApiServer:
             await self._transport.close()
 
     async def get(
-        self, call: Call, path: str, query: Mapping[str, Any] | None = None, *, at_once: bool = False
+        self,
+        call: Call,
+        path: str,
+        query: Mapping[str, Any] | None = None,
+        *,
+        at_once: bool = False,
+        accept: str = JSON,
     ) -> dict[str, Any]:
         """GET an object or a list.
 
@@ -119,12 +130,13 @@ class ApiServer:
             path: the URL's path.
             query: its query.
             at_once: it does not wait for other requests: what thousands need goes before what one needs.
+            accept: in which form it is wanted.
 
         Raises:
             UnavailableError: no answer, or one that says to try again.
             RefusedError: the server will not (404 too; see its `status`).
         """
-        return await self._json(call, "GET", path, query, at_once=at_once)
+        return await self._json(call, "GET", path, query, at_once=at_once, accept=accept)
 
     async def post(
         self,
@@ -188,9 +200,10 @@ class ApiServer:
         body: Mapping[str, Any] | None = None,
         *,
         at_once: bool = False,
+        accept: str = JSON,
     ) -> dict[str, Any]:
         async with nullcontext() if at_once else self._in_flight:
-            response = await self._answer(call, method, path, query, body, self._patience)
+            response = await self._answer(call, method, path, query, body, self._patience, accept=accept)
             try:
                 raw = await response.read()
             except (aiohttp.ClientError, TimeoutError) as error:
@@ -213,16 +226,17 @@ class ApiServer:
         patience: aiohttp.ClientTimeout,
         *,
         unchunked: bool = False,
+        accept: str = JSON,
     ) -> aiohttp.ClientResponse:
         """The answer, if it is below 400. Renews the credentials once where they have expired."""
-        response = await self._send(call, method, path, query, body, patience, unchunked)
+        response = await self._send(call, method, path, query, body, patience, accept, unchunked)
         if response.status in _UNSPOKEN and unchunked:
             response.release()
             unchunked = False
-            response = await self._send(call, method, path, query, body, patience, unchunked)
+            response = await self._send(call, method, path, query, body, patience, accept, unchunked)
         if response.status == 401 and await self._renew():
             response.release()
-            response = await self._send(call, method, path, query, body, patience, unchunked)
+            response = await self._send(call, method, path, query, body, patience, accept, unchunked)
         if response.status < 400:
             return response
         try:
@@ -239,9 +253,10 @@ class ApiServer:
         query: Mapping[str, Any] | None,
         body: Mapping[str, Any] | None,
         patience: aiohttp.ClientTimeout,
+        accept: str,
         unchunked: bool,
     ) -> aiohttp.ClientResponse:
-        headers = {"Accept": "application/json", "User-Agent": "translator"}
+        headers = {"Accept": accept, "User-Agent": "translator"}
         if method == "PATCH":
             headers["Content-Type"] = MERGE_PATCH
         try:
@@ -378,4 +393,4 @@ def _words(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
-__all__ = ["MERGE_PATCH", "ApiServer", "Call", "RefusedError", "UnavailableError"]
+__all__ = ["JSON", "MERGE_PATCH", "METADATA", "ApiServer", "Call", "RefusedError", "UnavailableError"]

@@ -10,11 +10,12 @@ from typing import Any, Self
 
 import structlog
 
-from translator.engine.argo.answers import Call
+from translator.engine.argo.answers import Call, RefusedError
 from translator.engine.argo.cancel import delete_unfinished_pods, order_shutdown
 from translator.engine.argo.client import ApiServer
 from translator.engine.argo.following import Following, Means
-from translator.engine.argo.objects import ARGO, CORE, collection
+from translator.engine.argo.listing import holdings
+from translator.engine.argo.objects import ARGO, CORE, collection, uid, workflow_path
 from translator.engine.argo.reaper import reap
 from translator.engine.argo.release import release
 from translator.engine.argo.slots import Slots
@@ -23,7 +24,7 @@ from translator.engine.argo.watches import Watches
 from translator.engine.argo.watching import Pace
 from translator.errors import PermanentError, TranslatorError
 from translator.observe import reasons
-from translator.observe.observation import Observation, WorkflowRef
+from translator.observe.observation import Holding, Observation, WorkflowRef
 from translator.workflow.names import SHARD, TASK_ID
 from translator.workflow.rendered import Rendered
 
@@ -161,6 +162,24 @@ class ArgoEngine:
         if ref.uid not in self._ending:
             self._ending.add(ref.uid)
             self._spawn(self._kill_after_grace(ref))
+
+    async def holdings(self) -> AsyncIterator[Holding]:
+        """All Workflows with our labels; see `translator.engine.argo.listing`."""
+        for namespace in self._watches.namespaces:
+            async with aclosing(holdings(self._api, namespace)) as found:
+                async for holding in found:
+                    yield holding
+
+    async def look_up(self, ref: WorkflowRef) -> Mapping[str, Any] | None:
+        """The Workflow as it is now; see `translator.service.engine.Engine.look_up`."""
+        try:
+            call = Call("get", "workflows", ref.namespace, ref.name)
+            found = await self._api.get(call, workflow_path(ref.namespace, ref.name))
+        except RefusedError as error:
+            if error.status == 404:
+                return None
+            raise
+        return found if uid(found) == ref.uid else None
 
     async def release(self, ref: WorkflowRef) -> None:
         """Let Argo and the garbage collector have the Workflow."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from translator.observe.pods import step_of
+from translator.workflow.names import LOG_FINALIZER, SUBMISSION
 
 WORKFLOW_LABEL = "workflows.argoproj.io/workflow"
 """Argo puts the Workflow's name on each of its pods."""
@@ -124,7 +125,15 @@ def _only(thing: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
 
 
 def _slim_metadata(thing: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: v for k, v in thing["metadata"].items() if k != "managedFields"}
+    slim = {k: v for k, v in thing["metadata"].items() if k != "managedFields"}
+    if SUBMISSION in (slim.get("annotations") or {}):
+        slim["annotations"] = {k: v for k, v in slim["annotations"].items() if k != SUBMISSION}
+    return slim
+
+
+def is_kept(workflow: Mapping[str, Any]) -> bool:
+    """Whether our finalizer is on the Workflow: its logs may still be unread."""
+    return LOG_FINALIZER in (workflow["metadata"].get("finalizers") or ())
 
 
 def has_started(state: Mapping[str, Any]) -> bool:

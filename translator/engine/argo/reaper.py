@@ -5,7 +5,7 @@ Both are told by age, since another replica may be at work on the younger ones.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,10 +14,9 @@ import structlog
 from translator.crash_point import Step
 from translator.engine.argo.answers import Call, RefusedError
 from translator.engine.argo.client import ApiServer
-from translator.engine.argo.objects import ARGO, CORE, collection
+from translator.engine.argo.listing import ours
+from translator.engine.argo.objects import ARGO, CORE, collection, is_kept
 from translator.engine.argo.release import release
-from translator.engine.argo.watching import PAGE
-from translator.workflow.names import LOG_FINALIZER, TASK_ID
 
 ORPHAN_AGE = timedelta(hours=1)
 """A submission takes seconds; its retries at most minutes."""
@@ -41,11 +40,11 @@ async def reap(api: ApiServer, namespace: str, now: datetime) -> int:
         PermanentError: the server will not.
     """
     done = 0
-    async for files in _ours(api, CORE, "configmaps", namespace):
+    async for files in ours(api, CORE, "configmaps", namespace):
         if is_orphan(files, now):
             await _delete(api, files["metadata"])
             done += 1
-    async for workflow in _ours(api, ARGO, "workflows", namespace):
+    async for workflow in ours(api, ARGO, "workflows", namespace):
         if is_stuck(workflow, now):
             metadata = workflow["metadata"]
             await release(api, metadata["namespace"], metadata["name"], metadata["uid"])
@@ -64,20 +63,7 @@ def is_stuck(workflow: Mapping[str, Any], now: datetime) -> bool:
     """Whether only our finalizer has kept a deleted Workflow for too long."""
     metadata = workflow["metadata"]
     deleted = metadata.get("deletionTimestamp")
-    kept = LOG_FINALIZER in (metadata.get("finalizers") or ())
-    return bool(deleted) and kept and now - _instant(deleted) > STUCK_AGE
-
-
-async def _ours(api: ApiServer, base: str, resource: str, namespace: str) -> AsyncIterator[dict[str, Any]]:
-    query: dict[str, Any] = {"labelSelector": TASK_ID, "limit": PAGE}
-    while True:
-        page = await api.get(Call("list", resource, namespace), collection(base, resource, namespace), query)
-        for item in page.get("items") or ():
-            yield item
-        more = (page.get("metadata") or {}).get("continue")
-        if not more:
-            return
-        query["continue"] = more
+    return bool(deleted) and is_kept(workflow) and now - _instant(deleted) > STUCK_AGE
 
 
 async def _delete(api: ApiServer, metadata: Mapping[str, Any]) -> None:

@@ -22,9 +22,9 @@ from translator.engine.local.refusal import Notice
 from translator.engine.local.run import Run
 from translator.engine.local.runner import Runner
 from translator.errors import PermanentError
-from translator.observe.observation import Observation, WorkflowGone, WorkflowRef
+from translator.observe.observation import Holding, Observation, WorkflowGone, WorkflowRef
 from translator.observe.reasons import CONFLICT, remedy
-from translator.workflow.names import SHARD, SPEC_HASH
+from translator.workflow.names import ATTEMPT, INSTALLATION, SHARD, SPEC_HASH, TASK_ID
 from translator.workflow.rendered import Rendered
 
 GRACE_S = 10.0
@@ -167,6 +167,25 @@ class LocalEngine:
         run = self._find(ref)
         if run is not None:
             run.terminate()
+
+    async def holdings(self) -> AsyncIterator[Holding]:
+        """Yield the Workflows that were submitted and not released."""
+        for (namespace, name), run in list(self._runs.items()):
+            metadata = run.manifest["metadata"]
+            annotations: Mapping[str, str] = metadata.get("annotations") or {}
+            yield Holding(
+                WorkflowRef(namespace, name, run.uid),
+                annotations.get(TASK_ID, ""),
+                int((metadata.get("labels") or {}).get(ATTEMPT, 0)),
+                annotations.get(INSTALLATION, ""),
+                kept=True,
+                ended=run.watched.board.finished,
+            )
+
+    async def look_up(self, ref: WorkflowRef) -> Mapping[str, Any] | None:
+        """The Workflow as it is now; see `translator.service.engine.Engine.look_up`."""
+        run = self._find(ref)
+        return run.watched.board.object() if run is not None else None
 
     async def release(self, ref: WorkflowRef) -> None:
         """Forget a Workflow and remove what it left; one that still runs is ended first."""

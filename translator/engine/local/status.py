@@ -194,6 +194,11 @@ class Board:
             self._status["message"] = message
         self.version += 1
 
+    @property
+    def finished(self) -> bool:
+        """Whether the Workflow has ended."""
+        return bool(self._status.get("finishedAt"))
+
     def object(self) -> dict[str, Any]:
         """The Workflow as it is now."""
         return {

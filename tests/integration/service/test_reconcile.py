@@ -1,0 +1,321 @@
+"""State that was really broken: each kind of discrepancy is found and mended, and a normal run has none."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+
+import pytest
+
+from tests.integration.service.rounds import cloud_task, eventually
+from translator.engine.local.engine import LocalEngine
+from translator.observe.recovery import GAP, TAKEN_UP
+from translator.store.connect import connect
+from translator.store.embedded import Embedded
+from translator.store.store import Store
+
+TICKS = "i=0; while [ $i -lt 40 ]; do echo $i; i=$((i+1)); sleep 0.05; done"
+NUMBERS = [str(n) for n in range(40)]
+NEVER = 3600.0
+"""No sweep finds what the reconciler is to find."""
+
+
+class Outliving(LocalEngine):
+    """Goes on when the service stops, as a cluster does."""
+
+    async def close(self):
+        pass
+
+
+@pytest.fixture
+async def engine(tmp_path):
+    made = Outliving(root=tmp_path / "kept", bubblewrap=False, grace=0.5)
+    yield made
+    await LocalEngine.close(made)
+
+
+@pytest.fixture
+def start(start_round):
+    def with_settings(**options):
+        return start_round(**{"settle_seconds": 0.1, "reconcile_seconds": NEVER, **options})
+
+    return with_settings
+
+
+@pytest.fixture
+def own_valkey(tmp_path):
+    server = Embedded(tmp_path / "valkey")
+    server.start()
+    yield server
+    server.stop()
+
+
+async def first_log(stand_in, task_id, line="0"):
+    async for event in stand_in.events():
+        if event["kind"] == "log" and event["taskId"] == task_id and line in event["lines"]:
+            return
+
+
+def of(stand_in, task_id, kind):
+    return [each for each in stand_in.ledger.kept if each["taskId"] == task_id and each["kind"] == kind]
+
+
+def told_again(lines):
+    """Lines of one step that were told once more from the start: all of them are there, each run in order."""
+    restart = len(lines) - len(NUMBERS)
+    return lines[restart:] == NUMBERS and lines[:restart] == NUMBERS[:restart]
+
+
+async def mends(round_):
+    text = (await round_.service.desk.metrics()).decode()
+    return {
+        line.partition('kind="')[2].partition('"')[0]
+        for line in text.splitlines()
+        if line.startswith("translator_mends_total{")
+    }
+
+
+async def finals(round_, task_id):
+    return [each["phase"] for each in of(round_.stand_in, task_id, "status") if "steps" in each]
+
+
+async def test_a_normal_run_mends_nothing(start):
+    async with start(reconcile_seconds=0.05, settle_seconds=0.02) as round_:
+        await round_.post(*(cloud_task(f"t{n}", "echo 1; sleep 0.2; echo 2", "echo 3") for n in range(12)))
+        await round_.post(cloud_task("bad", "exit 3"), cloud_task("late", "sleep 60", timeout=1))
+        for n in range(12):
+            assert (await round_.outcome(f"t{n}"))["phase"] == "Succeeded"
+        await round_.outcome("bad")
+        await round_.outcome("late")
+        assert await round_.service.reconciler.round() == []
+        assert await mends(round_) == set()
+
+
+async def test_a_restart_mends_nothing(start):
+    async with start() as old:
+        await old.post(cloud_task("t1", TICKS))
+        await first_log(old.stand_in, "t1")
+    async with start(reconcile_seconds=0.1) as new:
+        await new.outcome("t1")
+        assert new.lines("t1") == NUMBERS
+        assert await mends(new) == set()
+
+
+async def test_redis_is_emptied_while_nobody_looks(start, redis):
+    async with start() as old:
+        await old.post(cloud_task("t1", TICKS, "echo second"))
+        await first_log(old.stand_in, "t1", "5")
+    held = len(old.stand_in.ledger.kept)
+    await redis.flushall()
+    async with start() as new:
+        final = await new.outcome("t1")
+        assert final["phase"] == "Succeeded"
+        assert await finals(new, "t1") == ["Succeeded"]
+        assert await mends(new) == {"record-lost"}
+        taken_up = new.stand_in.ledger.kept[held]
+        assert (taken_up["kind"], taken_up["message"]) == ("status", TAKEN_UP)
+        [gap] = of(new.stand_in, "t1", "gap")
+        assert (gap["step"], gap["why"]) == ("s1", GAP)
+        lines = new.lines("t1")
+        assert lines[-1] == "second"
+        assert told_again(lines[:-1])
+        [answer] = await new.post(cloud_task("t1", TICKS, "echo second"))
+        assert answer["outcome"] == "duplicate"
+        retried = await new.service.desk.retry("t1")
+        assert retried.outcome == "accepted"
+        second = await new.stand_in.final("t1", 2)
+        assert second["phase"] == "Succeeded"
+
+
+async def test_redis_is_emptied_in_mid_run(start, redis):
+    async with start() as round_:
+        await round_.post(cloud_task("t1", TICKS), cloud_task("t2", TICKS))
+        await first_log(round_.stand_in, "t1", "5")
+        await redis.flushall()
+        for task_id in ("t1", "t2"):
+            assert (await round_.outcome(task_id))["phase"] == "Succeeded"
+            assert await finals(round_, task_id) == ["Succeeded"]
+            assert told_again(round_.lines(task_id))
+            assert [each["why"] for each in of(round_.stand_in, task_id, "gap")] == [GAP]
+        assert await mends(round_) == {"record-lost"}
+
+
+async def test_it_had_ended_and_was_told_before_redis_was_emptied(start, redis, monkeypatch):
+    async def kept(*_):
+        await asyncio.Event().wait()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Outliving, "release", kept)
+        async with start() as old:
+            await old.post(cloud_task("t1", "echo 1"))
+            await old.stand_in.final("t1")
+    held = list(old.stand_in.ledger.kept)
+    await redis.flushall()
+    async with start() as new:
+
+        async def is_released():
+            return not [each async for each in new.service._engine.holdings()]
+
+        await eventually(is_released)
+        await new.closed("t1")
+        assert new.stand_in.ledger.kept == held
+        assert new.stand_in.ledger.violations == []
+        assert (await new.service.desk.task("t1"))["phase"] == "Succeeded"
+
+
+async def test_a_workflow_of_a_task_that_agent_server_does_not_know_is_left_alone(start, redis):
+    async with start(server="http://127.0.0.1:9") as old:
+        await old.post(cloud_task("t1", "sleep 60"))
+
+        async def runs():
+            return [each async for each in old.service._engine.holdings()]
+
+        await eventually(runs)
+    await redis.flushall()
+    async with start() as new:
+        assert await new.service.reconciler.round() == []
+        assert [each.task_id async for each in new.service._engine.holdings()] == ["t1"]
+        assert await new.store.load("t1") is None
+
+
+async def test_a_workflow_of_another_installation_is_left_alone(start, redis):
+    async with start(installation="theirs") as old:
+        await old.post(cloud_task("t1", TICKS))
+        await first_log(old.stand_in, "t1")
+    await redis.flushall()
+    async with start(installation="ours") as new:
+        assert await new.service.reconciler.round() == []
+        assert await new.store.load("t1") is None
+
+
+async def test_a_submission_that_its_workflow_could_not_carry_is_told_but_not_retried(start, redis):
+    big = cloud_task("t1", TICKS + "\n" + "# a comment\n" * 10_000)
+    async with start() as old:
+        await old.post(big)
+        await first_log(old.stand_in, "t1")
+    await redis.flushall()
+    async with start() as new:
+        assert (await new.outcome("t1"))["phase"] == "Succeeded"
+        answer = await new.service.desk.retry("t1")
+        assert answer.outcome == "rejected"
+        assert answer.problems[0].code == "submission-lost"
+        assert answer.problems[0].hint
+        [again] = await new.post(big)
+        assert again["outcome"] == "duplicate"
+
+
+async def test_an_older_redis_is_restored(start, own_valkey, tmp_path):
+    redis = connect(own_valkey.socket)
+    store = Store(redis, shards=4, keep_s=60)
+    async with start(store=store) as old:
+        await old.post(cloud_task("t1", TICKS))
+        await first_log(old.stand_in, "t1", "2")
+    own_valkey.kill()
+    shutil.copytree(tmp_path / "valkey", tmp_path / "older")
+    own_valkey.start()
+    async with start(store=store) as between:
+        await first_log(between.stand_in, "t1", "12")
+    own_valkey.kill()
+    shutil.rmtree(tmp_path / "valkey")
+    shutil.copytree(tmp_path / "older", tmp_path / "valkey")
+    own_valkey.start()
+    async with start(store=store) as new:
+        assert (await new.outcome("t1"))["phase"] == "Succeeded"
+        assert await finals(new, "t1") == ["Succeeded"]
+        assert await mends(new) == {"record-set-back"}
+        assert told_again(new.lines("t1"))
+        assert [each["why"] for each in of(new.stand_in, "t1", "gap")] == [GAP]
+    await redis.aclose()
+
+
+async def test_a_failover_loses_the_last_writes_in_mid_run(start, redis):
+    """As a replica does that was promoted before it had them: the record is as it was some events ago."""
+    async with start() as round_:
+        await round_.post(cloud_task("t1", TICKS))
+        await first_log(round_.stand_in, "t1", "3")
+        [key] = [key async for key in redis.scan_iter("translator:*:task:t1")]
+        older = await redis.dump(key)
+        await first_log(round_.stand_in, "t1", "10")
+        await redis.restore(key, 0, older, replace=True)
+        assert (await round_.outcome("t1"))["phase"] == "Succeeded"
+        assert await finals(round_, "t1") == ["Succeeded"]
+        assert told_again(round_.lines("t1"))
+        assert await mends(round_) == {"record-set-back"}
+
+
+async def test_a_task_that_is_accepted_again_before_it_is_found(start, redis):
+    async with start() as old:
+        await old.post(cloud_task("t1", TICKS))
+        await first_log(old.stand_in, "t1", "5")
+    await redis.flushall()
+    async with start(settle_seconds=30) as new:
+        await new.post(cloud_task("t1", TICKS))
+        assert (await new.outcome("t1"))["phase"] == "Succeeded"
+        assert await finals(new, "t1") == ["Succeeded"]
+        assert told_again(new.lines("t1"))
+
+
+@pytest.mark.parametrize("index", ["inbox", "open"])
+async def test_an_accepted_task_that_nobody_knows_of_is_submitted(start, redis, index):
+    async with start(sweep_seconds=NEVER) as round_:
+        await round_.service._submitter.stop()
+        await round_.post(cloud_task("t1", "echo 1"))
+    [key] = [key async for key in redis.scan_iter("translator:*:inbox")]
+    if index == "inbox":
+        await redis.delete(key)
+    else:
+        await redis.delete(key, key.replace(b":inbox", b":open"))
+    async with start() as new:
+        await new.service.reconciler.round()
+        assert await mends(new) & {"index-inbox", "not-submitted"}
+        assert (await new.outcome("t1"))["phase"] == "Succeeded"
+
+
+async def test_a_task_in_the_inbox_that_nobody_was_woken_for_is_submitted(start, store, redis):
+    async with start(sweep_seconds=NEVER) as round_:
+        other = Store(redis, shards=4, keep_s=60)
+        async with start(store=other, sweep_seconds=NEVER) as dumb:
+            dumb.service._submitter._workers._stopped = True
+            await dumb.post(cloud_task("t1", "echo 1"))
+
+            async def is_told():
+                return (await store.load("t1")).acked == (1, 1)
+
+            await eventually(is_told)
+            assert ("t1", "not-submitted") in await round_.service.reconciler.round()
+            assert (await round_.outcome("t1"))["phase"] == "Succeeded"
+
+
+async def test_a_workflow_that_the_record_does_not_know_is_adopted(start, redis, monkeypatch):
+    from translator.errors import TemporaryError
+    from translator.service.submit import Submitter
+
+    async def dies(*_, **__):
+        raise TemporaryError("the process died here", retry_after=NEVER)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Submitter, "_record", dies)
+        async with start() as old:
+            await old.post(cloud_task("t1", TICKS))
+
+            async def runs():
+                return [each async for each in old.service._engine.holdings()]
+
+            await eventually(runs)
+    async with start(sweep_seconds=NEVER) as new:
+        assert (await new.outcome("t1"))["phase"] == "Succeeded"
+        assert new.lines("t1") == NUMBERS
+        assert of(new.stand_in, "t1", "gap") == []
+
+
+async def test_what_nobody_works_at_is_taken_up(start, store, redis):
+    """A worker that died of a fault of ours, which nothing else would notice before a restart."""
+    async with start(sweep_seconds=NEVER) as round_:
+        await round_.post(cloud_task("t1", TICKS))
+        await first_log(round_.stand_in, "t1", "1")
+        workers = round_.service._follower._workers
+        workers._running["t1"].cancel()
+        assert ("t1", "not-followed") in await round_.service.reconciler.round()
+        await round_.service._deliverer._workers._cut(list(round_.service._deliverer._workers._running))
+        assert (await round_.outcome("t1"))["phase"] == "Succeeded"
+        assert round_.lines("t1") == NUMBERS

@@ -1,0 +1,235 @@
+"""Compares Redis, the engine and what is being worked at, and mends what does not fit together.
+
+What is found is mended only when it is found again after a pause in which nothing of the task moved: Redis
+and a list of Workflows are never read at the same moment, and a submission may be on its way. In a healthy
+installation nothing is mended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from translator.errors import PermanentError, TranslatorError
+from translator.observe.observation import Holding
+from translator.service.discrepancy import Busy, Kind, discrepancies
+from translator.service.engine import Engine
+from translator.service.metrics import Metrics
+from translator.service.recovery import Recovery
+from translator.store.record import Open
+from translator.store.store import Store
+
+SETTLE_S = 5.0
+"""Seconds between the two looks."""
+
+MOST_INDEXED = 20_000
+"""Entries of the indexes that one round looks through; the next one goes on there."""
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Flows:
+    """The flows, as far as mending needs them.
+
+    Attributes:
+        busy: what is being worked at for a task.
+        submit: wakes the submission of a task.
+        follow: wakes the following of a task.
+        deliver: wakes the delivery of a task's events.
+    """
+
+    busy: Callable[[str], Busy]
+    submit: Callable[[str], None]
+    follow: Callable[[str], None]
+    deliver: Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A discrepancy, with all that it was concluded from: equal ones mean that nothing moved in between."""
+
+    kind: Kind
+    task_id: str
+    task: Open | None
+    held: Holding | None
+
+
+class Reconciler:
+    """Looks at the shards that this replica holds, whenever it is woken, and at intervals.
+
+    Args:
+        store: what Redis holds.
+        engine: what runs Workflows.
+        recovery: makes lost records again.
+        flows: what is to be woken.
+        metrics: told every mend.
+        interval_s: pause between two rounds that nobody asked for.
+        settle_s: pause between the two looks of a round.
+
+    Attributes:
+        unsettled: something may have been lost, and it was not looked for yet.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        engine: Engine,
+        recovery: Recovery,
+        flows: Flows,
+        metrics: Metrics,
+        *,
+        interval_s: float,
+        settle_s: float = SETTLE_S,
+    ) -> None:
+        self._store = store
+        self._engine = engine
+        self._recovery = recovery
+        self._flows = flows
+        self._metrics = metrics
+        self._interval_s = interval_s
+        self._settle_s = settle_s
+        self._indexes = store.indexes()
+        self._woken = asyncio.Event()
+        self.unsettled = True
+        self._strangers: set[str] = set()
+        self._running: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin; the first round waits to be woken, or for the interval."""
+        self._running = asyncio.create_task(self._run(), name="reconcile")
+
+    async def stop(self) -> None:
+        """Mend no more."""
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.gather(self._running, return_exceptions=True)
+
+    def wake(self) -> None:
+        """Have a round now: something was lost, or shards were gained."""
+        self.unsettled = True
+        self._woken.set()
+
+    async def round(self) -> list[tuple[str, str]]:
+        """Look, look again, and mend.
+
+        Returns:
+            The taskId and the kind of each mend.
+
+        Raises:
+            TemporaryError: Redis or the engine cannot be reached.
+        """
+        mended: list[tuple[str, str]] = []
+        found = await self._look()
+        if found:
+            await asyncio.sleep(self._settle_s)
+            for finding in found & await self._look():
+                if await self._mend(finding):
+                    self._note(finding.task_id, finding.kind, mended)
+        for each in await self._indexes.mend(MOST_INDEXED, self._store.holds):
+            self._note(each.task_id, f"index-{each.index}", mended)
+        return mended
+
+    def mended(self, task_id: str, kind: str) -> None:
+        """Count and log a mend."""
+        self._metrics.mended(kind)
+        _log.warning("mended", taskId=task_id, kind=kind)
+
+    def _note(self, task_id: str, kind: str, mended: list[tuple[str, str]]) -> None:
+        self.mended(task_id, kind)
+        mended.append((task_id, kind))
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(self._interval_s):
+                    await self._woken.wait()
+            except TimeoutError:
+                pass
+            self._woken.clear()
+            try:
+                await self.round()
+                self.unsettled = self._woken.is_set()
+            except TranslatorError as error:
+                _log.warning("cannot compare Redis with the engine", error=error.message)
+            except Exception:  # noqa: BLE001 - a fault of ours must not end it for good
+                _log.exception("a round of the reconciler failed")
+
+    async def _look(self) -> set[Finding]:
+        # the engine first: a Workflow is let go of before its record is
+        holdings: dict[str, list[Holding]] = defaultdict(list)
+        async for held in self._engine.holdings():
+            if held.installation == self._recovery.installation and self._store.holds(held.task_id):
+                holdings[held.task_id].append(held)
+        tasks = {task.task_id: task for task in await self._store.open_tasks(self._store.held())}
+        tasks |= await self._store.describe(holdings.keys() - tasks.keys())
+        found: set[Finding] = set()
+        for task_id in tasks.keys() | holdings.keys():
+            found |= self._compare(task_id, tasks.get(task_id), holdings.get(task_id, []))
+        return found
+
+    def _compare(self, task_id: str, task: Open | None, holdings: list[Holding]) -> set[Finding]:
+        if task is not None and not task.phase:
+            # in an index without a record, which the indexes' own turn mends
+            task = None
+        busy = self._flows.busy(task_id)
+        newest = max(holdings, key=lambda held: held.attempt, default=None)
+        if task is None:
+            return {Finding(kind, task_id, None, newest) for kind in discrepancies(None, newest, busy)}
+        old = [held for held in holdings if held.attempt < task.attempt]
+        current = newest if newest not in old else None
+        found = {Finding(kind, task_id, task, current) for kind in discrepancies(task, current, busy)}
+        for held in old:
+            kinds = discrepancies(task, held, busy)
+            found |= {Finding(kind, task_id, task, held) for kind in kinds if kind is Kind.NOT_RELEASED}
+        return found
+
+    async def _mend(self, finding: Finding) -> bool:
+        """Mend one; False: there was nothing to be done, or it could not be done now."""
+        try:
+            return await self._done(finding)
+        except TranslatorError as error:
+            remedy = error.remedy if isinstance(error, PermanentError) else ""
+            _log.warning(
+                "cannot mend", taskId=finding.task_id, kind=finding.kind, error=error.message, remedy=remedy
+            )
+            return False
+
+    async def _done(self, finding: Finding) -> bool:
+        task_id, task, held = finding.task_id, finding.task, finding.held
+        match finding.kind:
+            case Kind.NOT_SUBMITTED | Kind.NOT_RECORDED:
+                self._flows.submit(task_id)
+            case Kind.NOT_FOLLOWED | Kind.NOT_REPORTED | Kind.WORKFLOW_GONE:
+                self._flows.follow(task_id)
+            case Kind.NOT_DELIVERED:
+                self._flows.deliver(task_id)
+            case Kind.NOT_RELEASED if task is not None and task.runs and task.ended:
+                self._flows.follow(task_id)
+            case Kind.NOT_RELEASED:
+                assert held is not None, "only a Workflow that is there can be released"
+                if not held.ended:
+                    await self._engine.terminate(held.ref)
+                await self._engine.release(held.ref)
+            case Kind.RECORD_LOST:
+                assert held is not None, "it is what was found"
+                return await self._rebuild(task_id, held)
+        return True
+
+    async def _rebuild(self, task_id: str, held: Holding) -> bool:
+        outcome = await self._recovery.from_workflow(held)
+        if outcome == "not ours" and held.ref.uid not in self._strangers:
+            self._strangers.add(held.ref.uid)
+            _log.warning(
+                "left a Workflow without a record alone: agent-server does not say that it knows the task",
+                taskId=task_id,
+                workflow=held.ref.name,
+            )
+        if outcome == "rebuilt":
+            self._flows.follow(task_id)
+            self._flows.deliver(task_id)
+        return outcome == "rebuilt"
