@@ -127,6 +127,32 @@ async def test_redis_is_emptied_while_nobody_looks(start, redis):
         assert second["phase"] == "Succeeded"
 
 
+@pytest.mark.parametrize("moment", ["before", "after"])
+async def test_the_process_dies_while_it_makes_a_record_again(start, redis, monkeypatch, moment):
+    async with start() as old:
+        await old.post(cloud_task("t1", TICKS))
+        await first_log(old.stand_in, "t1", "5")
+    await redis.flushall()
+    there = asyncio.Event()
+    rebuild = Store.rebuild
+
+    async def dies(*args):
+        if moment == "after":
+            await rebuild(*args)
+        there.set()
+        await asyncio.Event().wait()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "rebuild", dies)
+        async with start():
+            await there.wait()
+    async with start() as new:
+        assert (await new.outcome("t1"))["phase"] == "Succeeded"
+        assert await finals(new, "t1") == ["Succeeded"]
+        assert told_again(new.lines("t1"))
+        assert [each["why"] for each in of(new.stand_in, "t1", "gap")] == [GAP]
+
+
 async def test_redis_is_emptied_in_mid_run(start, redis):
     async with start() as round_:
         await round_.post(cloud_task("t1", TICKS), cloud_task("t2", TICKS))
