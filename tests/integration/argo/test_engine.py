@@ -234,6 +234,24 @@ async def test_logs_of_pods_that_are_gone_end_all_the_same(fake: FakeApi, engine
     await follow.close()
 
 
+async def test_a_log_is_read_though_the_pods_watch_has_not_told_of_its_pod(
+    fake: FakeApi, engine: ArgoEngine
+) -> None:
+    await fake.put("workflows", workflow("Running"))
+    await engine.start()
+    await fake.watched("workflows")
+    await fake.watched("pods")
+    follow = Follow(engine)
+    await follow.next(WorkflowSeen)
+    await fake.put("pods", pod("a", "Succeeded", "terminated"), silently=True)
+    fake.logs["w-a", "main"].append(sends(b"2026-01-01T00:00:06.000000001Z hello\n"))
+    await fake.put("workflows", workflow("Succeeded", {"a": "Succeeded"}))
+    await follow.next(LogEnd)
+    assert [line for one in follow.of(LogLines) for line in one.lines] == ["hello"]
+    assert follow.of(LogGap) == []
+    await follow.close()
+
+
 async def test_a_workflow_deleted_while_nobody_looked_ends_the_logs_that_were_open(
     fake: FakeApi, engine: ArgoEngine
 ) -> None:

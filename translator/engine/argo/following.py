@@ -91,6 +91,7 @@ class Following:
         self._deadlines: dict[str, int] = {}
         self._ended = False
         self._listed = False
+        self._sought = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._failure: BaseException | None = None
 
@@ -199,8 +200,14 @@ class Following:
         self._news.set()
 
     def _end_unread_logs(self) -> None:
-        if self._ended and self._listed:
-            self._logs.end_unread(self._workflow, self._pods.values())
+        if not (self._ended and self._listed):
+            return
+        if not self._sought and self._logs.misses_pods(self._workflow):
+            # the Workflow's watch may be far ahead of that of the pods
+            self._sought, self._listed = True, False
+            self._spawn(self._read_pods())
+            return
+        self._logs.end_unread(self._workflow, self._pods.values())
 
     # What is asked of the API server.
 

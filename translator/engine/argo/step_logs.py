@@ -16,7 +16,7 @@ from translator.engine.argo.objects import (
     step_containers,
     uid,
 )
-from translator.engine.argo.pod_logs import PodLog, Put, end_unread
+from translator.engine.argo.pod_logs import ENDED, PodLog, Put, end_unread
 from translator.engine.argo.slots import Slots
 from translator.engine.argo.watching import Pace
 from translator.observe import nodes
@@ -99,6 +99,13 @@ class StepLogs:
                 self._steps.add(step)
                 cursor = self._cursors.get(step, {})
                 self._reading.spawn(end_unread(step, cursor, ran=ran, put=self._reading.put))
+
+    def misses_pods(self, workflow: Mapping[str, Any] | None) -> bool:
+        """Whether a step's process ran whose log nobody reads: its pod may be there, and not be told yet."""
+        return any(
+            ran and step not in self._steps and not self._cursors.get(step, {}).get(ENDED)
+            for step, ran in self._known(workflow).items()
+        )
 
     def _read(self, container: Container) -> PodLog:
         self._steps.add(container.step)
