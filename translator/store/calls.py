@@ -100,7 +100,7 @@ class Scripts:
         return _Sent(keys.shard, keys.of(task_id), args, self._ends(script, keys))
 
     async def _send(self, script: Script, sent: Sequence[_Sent]) -> list[Any]:
-        waits = script.step is not None and self._replication
+        waits = (script.step is not None or script.tells) and self._replication
         if len(sent) == 1 and not waits:
             [each] = sent
             with _around(script):

@@ -63,11 +63,14 @@ class Script:
         step: what it makes durable; None: it only reads.
         text: its Lua.
         maker: who may make it.
+        tells: what it reads is told to agent-server, so as many servers must hold it as what is written:
+            after a failover, something else would be told in its place.
     """
 
     step: Step | None
     text: str
     maker: Maker
+    tells: bool = False
 
 
 def owner(step: Step, text: str) -> Script:
@@ -85,13 +88,13 @@ def replica(step: Step, text: str) -> Script:
     return _made(step, text, Maker.REPLICA)
 
 
-def reader(text: str) -> Script:
+def reader(text: str, *, tells: bool = False) -> Script:
     """Reads."""
-    return _made(None, text, Maker.READER)
+    return _made(None, text, Maker.READER, tells=tells)
 
 
-def _made(step: Step | None, text: str, maker: Maker) -> Script:
+def _made(step: Step | None, text: str, maker: Maker, *, tells: bool = False) -> Script:
     # the flags are the first line, or none
     flags, rest = text.split("\n", 1) if text.startswith("#!") else ("", text)
     prologue = _PROLOGUE[maker]
-    return Script(step, "\n".join([flags, prologue, rest]) if flags else prologue + rest, maker)
+    return Script(step, "\n".join([flags, prologue, rest]) if flags else prologue + rest, maker, tells)

@@ -156,6 +156,7 @@ local is = redis.call('HMGET', task, 'parked', 'acked', 'agent', 'gaps')
 if is[1] or not is[2] then return {} end
 return {is[2], is[3], is[4] or '[]', redis.call('XRANGE', events, '(' .. is[2], '+', 'COUNT', ARGV[1])}
 """,
+    tells=True,
 )
 """The oldest events that agent-server does not hold."""
 
