@@ -77,7 +77,8 @@ class FakeCluster(FakeApi):
         self.forgetful = 0
         """So many watches to come are answered 410."""
         self.silent = asyncio.Event()
-        """Set: watches stay open and tell nothing."""
+        """Set: watches stay open and tell nothing, for good; those that come later are not concerned."""
+        self.silenced = 0
         self._thawed = asyncio.Event()
         self._thawed.set()
         self._logs: dict[str, Log] = {}
@@ -169,6 +170,9 @@ class FakeCluster(FakeApi):
         cuts = self.cuts[resource]
         while cuts == self.cuts[resource]:
             if self.silent.is_set():
+                async with self._changed:
+                    self.silenced += 1
+                    self._changed.notify_all()
                 await asyncio.Event().wait()
             fresh = history[sent:]
             sent += len(fresh)

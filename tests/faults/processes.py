@@ -12,7 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -201,6 +201,12 @@ class Valkey:
         self._process.kill()
         self._process.wait()
 
+    async def until(self, holds: Callable[[Mapping[str, Any]], bool]) -> None:
+        """Wait for what it says of its replication."""
+        async with asyncio.timeout(30):
+            while not holds(await self.client.info("replication")):  # noqa: ASYNC110 - it gives no sign
+                await asyncio.sleep(0.05)
+
     def lose_data(self) -> None:
         """Remove all that it wrote; it must be dead."""
         for left in self.folder.iterdir():
@@ -225,7 +231,13 @@ class Valkey:
             self.kill()
 
 
-DURABLE = ("appendonly yes", "appendfsync always", 'save ""', "maxmemory-policy noeviction")
+DURABLE = (
+    "appendonly yes",
+    "appendfsync always",
+    'save ""',
+    "maxmemory-policy noeviction",
+    "repl-diskless-sync-delay 0",
+)
 """What the documentation asks of a Redis."""
 
 
@@ -237,3 +249,20 @@ async def valkey(folder: Path, *config: str) -> AsyncIterator[Valkey]:
         yield server
     finally:
         await server.close()
+
+
+@contextlib.asynccontextmanager
+async def watching(folder: Path, primary: Valkey) -> AsyncIterator[Valkey]:
+    """A Sentinel that makes a replica the master when the server is gone for half a second."""
+    sentinel = Valkey(
+        folder,
+        f"sentinel monitor main 127.0.0.1 {primary.port} 1",
+        "sentinel down-after-milliseconds main 500",
+        "sentinel failover-timeout main 3000",
+        program=("--sentinel",),
+    )
+    await sentinel.start()
+    try:
+        yield sentinel
+    finally:
+        await sentinel.close()

@@ -13,7 +13,7 @@ import aiohttp
 
 from tests.faults.account import Account, audit
 from tests.faults.cluster import NAMESPACE, FakeCluster
-from tests.faults.processes import Forks, Serve, Valkey, valkey
+from tests.faults.processes import Forks, Serve, Valkey, valkey, watching
 from tests.faults.tasks import Task, revocation
 from translator.agent_server.api_mirror import NATIVE_PATH
 from translator.agent_server.api_tasks import LETTERS_PATH
@@ -47,6 +47,7 @@ class Stage:
         self.redis = redis
         self.cluster = cluster
         self.serves = serves
+        self.replica: Valkey | None = None
         self.store = Store(redis.client, shards=SHARDS, keep_s=60)
         self.tasks: dict[str, Task] = {}
         self.faults = 0
@@ -58,6 +59,26 @@ class Stage:
 
     async def close(self) -> None:
         await self.http.close()
+        await self.stand_in.close()
+
+    async def redis_fails_over(self) -> None:
+        """Kill the master, and wait until its replica is one."""
+        assert self.replica is not None
+        self.redis.kill()
+        self.count()
+        await self.replica.until(lambda of: of["role"] == "master")
+        self.store = Store(self.replica.client, shards=SHARDS, keep_s=60)
+
+    @contextlib.asynccontextmanager
+    async def agent_server_away(self) -> AsyncIterator[None]:
+        """Within the context there is no agent-server; what it holds it still has afterwards."""
+        port = int(self.stand_in.url.rpartition(":")[2])
+        ledger = self.stand_in.ledger
+        await self.stand_in.close()
+        yield
+        self.stand_in = StandIn(port=port, heartbeat=1.0)
+        self.stand_in.ledger = ledger
+        await self.stand_in.start()
 
     def count(self, faults: int = 1) -> None:
         """Note that a fault was made."""
@@ -172,7 +193,7 @@ async def staged(
     engine: str = "argo",
     link: bool = False,
     count: int = 1,
-    config: tuple[str, ...] = (),
+    replicated: bool = False,
     **settings: Any,
 ) -> AsyncIterator[Stage]:
     """A stage whose services are not started yet.
@@ -184,16 +205,26 @@ async def staged(
         engine: argo or local.
         link: whether agent-server is reached over the link, not by POST.
         count: of services.
-        config: more lines for Valkey's configuration.
+        replicated: whether Redis has a replica, and a Sentinel by which it is found.
         settings: of the services, as variables, without the prefix.
     """
     async with contextlib.AsyncExitStack() as stack:
-        stand_in = await stack.enter_async_context(StandIn(heartbeat=1.0))
-        redis = await stack.enter_async_context(valkey(folder / "valkey", *config))
+        stand_in = StandIn(heartbeat=1.0)
+        await stand_in.start()
+        redis = await stack.enter_async_context(valkey(folder / "valkey"))
+        address = redis.address
+        replica = None
+        if replicated:
+            replica = await stack.enter_async_context(
+                valkey(folder / "replica", f"replicaof 127.0.0.1 {redis.port}")
+            )
+            await replica.until(lambda of: of.get("master_link_status") == "up")
+            sentinel = await stack.enter_async_context(watching(folder / "sentinel", redis))
+            address = f"redis+sentinel://{sentinel.address}/main"
         cluster = None
         env = {
             "TRANSLATOR_SERVER_ADDRESS": f"{stand_in.link}?clientId={CLIENT}" if link else stand_in.url,
-            "TRANSLATOR_REDIS__ADDR": redis.address,
+            "TRANSLATOR_REDIS__ADDR": address,
             "TRANSLATOR_ENGINE": engine,
             "TRANSLATOR_SHARDS": str(SHARDS),
             "TRANSLATOR_SWEEP_SECONDS": "0.5",
@@ -216,6 +247,7 @@ async def staged(
         env |= {f"TRANSLATOR_{name}": str(value) for name, value in settings.items()}
         serves = [Serve(forks, folder / f"serve-{n}.log", env) for n in range(count)]
         made = Stage(seed, stand_in, redis, cluster, serves)
+        made.replica = replica
         stack.push_async_callback(made.close)
         try:
             yield made

@@ -94,9 +94,13 @@ async def test_with_argo(stage, hold, seed, point):
     if step is Step.FORGET:
         settings["KEEP_FINISHED_SECONDS"] = 1
     link = random.Random(seed).random() < 0.5
+    if step is Step.WAIT:
+        settings["REDIS__WAIT_REPLICAS"] = 1
     # leases are let go when another replica has joined
     count = 2 if step is Step.LET_GO_LEASE else 1
-    async with stage(engine="argo", link=link and count == 1, count=count, **settings) as made:
+    async with stage(
+        engine="argo", link=link and count == 1, count=count, replicated=step is Step.WAIT, **settings
+    ) as made:
         if step is Step.DELETE_CONFIGMAP:
             await made.cluster.put("configmaps", ORPHAN)
         if step in (Step.PARK, Step.UNPARK):
