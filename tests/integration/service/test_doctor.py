@@ -12,7 +12,8 @@ from aiohttp import web
 from translator.service.doctor import agent_server
 from translator.service.doctor.examination import examine
 from translator.service.doctor.finding import Finding, Verdict
-from translator.settings import Settings, load_settings
+from translator.service.doctor.redis import examine as look_at_redis
+from translator.settings import Redis, Settings, load_settings
 
 Answer = Callable[[web.Request], Awaitable[web.Response]]
 
@@ -129,3 +130,19 @@ def test_the_command(tmp_path: Path):
     assert "FAULT    agent-server: " in absent.stdout
     found = json.loads(doctor("--agent-server", "http://127.0.0.1:1", "--format", "json").stdout)
     assert {"about": "agent-server", "verdict": "fault"}.items() <= found[-1].items()
+
+
+async def test_a_redis_that_may_lose_tasks_is_told(valkey, redis):
+    settings = Settings(redis=Redis(addr=f"unix://{valkey.socket}"))
+
+    async def verdicts() -> dict[str, Verdict]:
+        found = [each async for each in look_at_redis(settings)]
+        return {each.message.partition(":")[0]: each.verdict for each in found}
+
+    before = await verdicts()
+    await redis.config_set("appendonly", "no")
+    try:
+        assert (await verdicts())["appendonly"] is Verdict.FAULT
+    finally:
+        await redis.config_set("appendonly", "yes")
+    assert before["version"] is before["role"] is before["appendfsync"] is Verdict.FINE
