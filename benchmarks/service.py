@@ -31,6 +31,7 @@ from translator.service.http import serving
 from translator.service.log import configure
 from translator.service.service import Service
 from translator.service.template import load_template
+from translator.service.translation import Translation
 from translator.store.connect import connect
 from translator.store.embedded import Embedded
 from translator.store.store import Store
@@ -140,7 +141,9 @@ def _item(task_id: str) -> dict[str, Any]:
 @contextlib.asynccontextmanager
 async def _service(redis: Redis, sender: Sender, engine: Remembering) -> AsyncIterator[str]:
     store = Store(redis, shards=64, keep_s=0)
-    service = Service(store, engine, sender, Options(), load_template(), sweep_seconds=3600, flush_seconds=0)
+    service = Service(
+        store, engine, sender, Translation(Options(), load_template()), sweep_seconds=3600, flush_seconds=0
+    )
     await service.start()
     try:
         async with serving(create_app(service, desk=service.desk), "127.0.0.1", 0) as url:

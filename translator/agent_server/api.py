@@ -27,7 +27,7 @@ _BEARER: Final = HTTPBearer(auto_error=False)
 def create_app(
     intake: Intake,
     *,
-    token: str = "",
+    token: Callable[[], str] = lambda: "",
     max_body: int = MAX_BODY,
     body_timeout: float = 30.0,
     ready: Callable[[], Awaitable[None]] | None = None,
@@ -39,7 +39,7 @@ def create_app(
 
     Args:
         intake: where tasks go.
-        token: the bearer token that callers must show; empty: none is asked for.
+        token: tells the bearer token that callers must show now; empty: none is asked for.
         max_body: bytes that a body may have.
         body_timeout: seconds within which a body must have come.
         ready: raises a `TranslatorError` while tasks cannot be taken; asked by ``/readyz``.
@@ -56,7 +56,7 @@ def create_app(
     )
     handle_errors(app)
     body = BodyReader(max_body, body_timeout)
-    guard = [Depends(_token_check(token))] if token else []
+    guard = [Depends(_token_check(token))]
 
     @app.post(BATCH_PATH, dependencies=guard, responses=openapi.BATCH_ANSWERS, openapi_extra=openapi.BATCH)
     async def task_batch(request: Request) -> JSONResponse:
@@ -100,12 +100,11 @@ def _add_desk(app: FastAPI, desk: Desk) -> None:
         return Response(await desk.metrics(), media_type="text/plain; version=0.0.4")
 
 
-def _token_check(token: str) -> Callable[..., None]:
-    expected = token.encode()
-
+def _token_check(token: Callable[[], str]) -> Callable[..., None]:
     def check(given: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]) -> None:
         shown = given.credentials.encode() if given else b""
-        if not secrets.compare_digest(shown, expected):
+        expected = token().encode()
+        if expected and not secrets.compare_digest(shown, expected):
             message = "a bearer token is needed, and the one given (if any) is not it"
             raise ApiError(401, "unauthorized", message, {"WWW-Authenticate": "Bearer"})
 

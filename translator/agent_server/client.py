@@ -58,8 +58,7 @@ class AgentServerClient:
     ) -> None:
         self._url = join(base_url, events_path)
         self._headers = {"Content-Type": "application/json", "Accept": "application/json"}
-        if token:
-            self._headers["Authorization"] = f"Bearer {token}"
+        self.show(token)
         self._session = session
         self._owned: aiohttp.ClientSession | None = None
         self._timeout = aiohttp.ClientTimeout(total=timeout)
@@ -70,6 +69,12 @@ class AgentServerClient:
     def url(self) -> str:
         """Where events go."""
         return str(self._url)
+
+    def show(self, token: str) -> None:
+        """Show this bearer token from now on; empty: none."""
+        self._headers.pop("Authorization", None)
+        if token:
+            self._headers["Authorization"] = f"Bearer {token}"
 
     async def __aenter__(self) -> Self:
         return self

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from translator.service.reload import Reload
     from translator.settings import Settings
 
 
@@ -22,11 +25,17 @@ def serve(
     agent_server: str | None = typer.Option(None, metavar="URL", help="Where events go (SERVER-ADDRESS)."),
     engine: str | None = typer.Option(None, help="What runs the Workflows: local or argo."),
 ) -> None:
-    """Take tasks over HTTP, run them, and tell agent-server what happens, until SIGINT or SIGTERM."""
+    """Take tasks over HTTP, run them, and tell agent-server what happens, until SIGINT or SIGTERM.
+
+    SIGHUP reads the settings again and takes what may change: LOG-LEVEL, the tokens, policy and workflow.
+    """
     from translator.settings import InvalidSettingsError, load_settings
 
+    def read() -> Settings:
+        return load_settings(config, listen=listen, server_address=agent_server, engine=engine)
+
     try:
-        settings = load_settings(config, listen=listen, server_address=agent_server, engine=engine)
+        settings = read()
     except InvalidSettingsError as error:
         print(f"serve: {error.message}", file=sys.stderr)
         raise typer.Exit(2) from error
@@ -46,7 +55,7 @@ def serve(
     configure(settings.log_level)
     try:
         crash_point.arm(os.environ.get(crash_point.VARIABLE, ""))
-        asyncio.run(_serve(settings))
+        asyncio.run(_serve(settings, read))
     except TemporaryError as error:
         print(f"serve: {error.message}", file=sys.stderr)
         raise typer.Exit(3) from error
@@ -55,7 +64,7 @@ def serve(
         raise typer.Exit(2) from error
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: Settings, read: Callable[[], Settings]) -> None:
     import asyncio
     import signal
 
@@ -79,5 +88,17 @@ async def _serve(settings: Settings) -> None:
         running(settings) as run,
         serving(run.app, host.strip("[]"), int(port)) as url,
     ):
+        loop.add_signal_handler(signal.SIGHUP, _reload, run.reload, read)
         print(f"serve: listening on {url}", file=sys.stderr, flush=True)
         await stop.wait()
+
+
+def _reload(reload: Reload, read: Callable[[], Settings]) -> None:
+    import structlog
+
+    from translator.errors import PermanentError
+
+    try:
+        reload.take(read())
+    except PermanentError as error:
+        structlog.get_logger().error("settings not reloaded", error=error.message, remedy=error.remedy)

@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
-from typing import Any
 
 import structlog
 
@@ -15,13 +14,12 @@ from translator.observe.reducer import begin
 from translator.service import clock
 from translator.service.desk import fault, revoke
 from translator.service.metrics import Metrics
+from translator.service.translation import Translation
 from translator.store.record import NewTask, dump
 from translator.store.store import Store
 from translator.task.problem import Problem
 from translator.task.submission import parse_submission
-from translator.workflow.options import Options
 from translator.workflow.refusal import Untranslatable, placed
-from translator.workflow.translate import check
 
 _CONFLICT = "another task with other content was accepted under this taskId"
 
@@ -36,8 +34,7 @@ class Acceptance:
 
     Args:
         store: where tasks are kept.
-        options: the translation's settings.
-        template: what every Workflow starts from.
+        translation: how tasks become Workflows.
         on_accepted: called with the taskId of a new task.
         on_revoked: called with the taskId of a task that is to be cancelled.
         metrics: told every answer.
@@ -46,8 +43,7 @@ class Acceptance:
     def __init__(
         self,
         store: Store,
-        options: Options,
-        template: Mapping[str, Any],
+        translation: Translation,
         *,
         on_accepted: Callable[[str], None],
         on_revoked: Callable[[str], None],
@@ -55,8 +51,7 @@ class Acceptance:
     ) -> None:
         self._metrics = metrics
         self._store = store
-        self._options = options
-        self._template = template
+        self._translation = translation
         self._on_accepted = on_accepted
         self._on_revoked = on_revoked
 
@@ -103,7 +98,7 @@ class Acceptance:
         if task is None:
             return Answer(item.task_id, "rejected", parsed.problems)
         try:
-            check(task, options=self._options, template=self._template)
+            self._translation.check(task)
         except Untranslatable as e:
             return Answer(item.task_id, "rejected", placed(parsed, e.faults))
         names = [step.name for step in task.steps]

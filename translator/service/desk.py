@@ -19,12 +19,11 @@ from translator.observe.telling import step
 from translator.service import clock
 from translator.service.changes import Changes
 from translator.service.submit import stored_task
+from translator.service.translation import Translation
 from translator.store.catalogue import Catalogue
 from translator.store.record import Listed, Record
 from translator.store.store import Store
 from translator.task.problem import InvalidInput, Problem, Severity
-from translator.workflow.options import Options
-from translator.workflow.translate import translate
 
 _TOLD = ("phase", "reason", "message", "remedy")
 
@@ -37,8 +36,7 @@ class Tasks:
     Args:
         store: where they are.
         catalogue: of that store.
-        options: the translation's settings.
-        template: what every Workflow starts from.
+        translation: how tasks become Workflows.
         changes: told when a task changes.
         on_accepted: called with the taskId of a new attempt.
         on_revoked: called with the taskId of a task that is to be cancelled.
@@ -50,8 +48,7 @@ class Tasks:
         self,
         store: Store,
         catalogue: Catalogue,
-        options: Options,
-        template: Mapping[str, Any],
+        translation: Translation,
         *,
         changes: Changes,
         on_accepted: Callable[[str], None],
@@ -61,8 +58,7 @@ class Tasks:
     ) -> None:
         self._store = store
         self._catalogue = catalogue
-        self._options = options
-        self._template = template
+        self._translation = translation
         self._changes = changes
         self._on_accepted = on_accepted
         self._on_revoked = on_revoked
@@ -110,12 +106,7 @@ class Tasks:
         record = await self._store.load(task_id)
         if record is None:
             return None
-        rendered = translate(
-            stored_task(record),
-            attempt=record.state.attempt,
-            options=self._options,
-            template=self._template,
-        )
+        rendered = self._translation.render(stored_task(record), record.state.attempt)
         return list(rendered.objects())
 
     async def terminate(self, task_id: str) -> Answer:

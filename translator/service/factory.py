@@ -23,9 +23,11 @@ from translator.observe.observation import WorkflowRef
 from translator.service.engine import Engine
 from translator.service.metrics import Metrics
 from translator.service.options import options
+from translator.service.reload import Reload
 from translator.service.replica import Replica
 from translator.service.service import Service
 from translator.service.template import load_template
+from translator.service.translation import Translation
 from translator.settings import Redis as RedisSettings
 from translator.settings import Settings
 from translator.store.address import parse_address
@@ -75,10 +77,11 @@ def _log_notice(ref: WorkflowRef, notice: Notice) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A service that has started, and the API before it."""
+    """A service that has started, the API before it, and what takes changed settings in."""
 
     service: Service
     app: FastAPI
+    reload: Reload
 
 
 @asynccontextmanager
@@ -125,12 +128,13 @@ async def running(settings: Settings, *, engine: Engine | None = None) -> AsyncI
         traces = _traces(settings, store)
         if traces is not None:
             stack.push_async_callback(traces.close)
+        translation = Translation(options(settings), load_template(settings.workflow.template))
+        reload = Reload(settings, translation, sender)
         service = Service(
             store,
             engine or ENGINES[settings.engine](settings, metrics),
             sender,
-            options(settings),
-            load_template(settings.workflow.template),
+            translation,
             url_of=partial(_url, settings.argo.workflow_url),
             row_limit=settings.row_limit,
             parallel_submissions=settings.parallel_submissions,
@@ -164,14 +168,14 @@ async def running(settings: Settings, *, engine: Engine | None = None) -> AsyncI
         info = {"bizId": settings.biz_id} if settings.biz_id else {}
         app = create_app(
             service,
-            token=settings.api_token,
+            token=reload.api_token,
             max_body=settings.max_body_bytes,
             ready=service.ready,
             info=info,
             desk=service.desk,
             call_seconds=settings.call_seconds,
         )
-        yield Running(service, app)
+        yield Running(service, app, reload)
 
 
 def connect_to(chosen: RedisSettings) -> Client:

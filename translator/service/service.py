@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Collection, Sequence
+from typing import Protocol
 
 import structlog
 
@@ -27,11 +27,11 @@ from translator.service.reconcile import SETTLE_S, Flows, Reconciler
 from translator.service.recovery import Recovery, Witness
 from translator.service.replica import Owner, Replica
 from translator.service.submit import Submitter
+from translator.service.translation import Translation
 from translator.service.workers import Workers
 from translator.store.notices import SHARDS
 from translator.store.record import Open
 from translator.store.store import Store
-from translator.workflow.options import Options
 
 _log = structlog.get_logger()
 
@@ -51,8 +51,7 @@ class Service:
         store: where everything lies.
         engine: what runs Workflows.
         sender: what brings events to agent-server.
-        options: the translation's settings.
-        template: what every Workflow starts from.
+        translation: how tasks become Workflows.
         url_of: where people watch a Workflow; empty: that is not known.
         row_limit: log lines in one event and one request.
         parallel_submissions: at once.
@@ -78,8 +77,7 @@ class Service:
         store: Store,
         engine: Engine,
         sender: Sender,
-        options: Options,
-        template: Mapping[str, Any],
+        translation: Translation,
         *,
         url_of: Callable[[WorkflowRef], str] = lambda _: "",
         row_limit: int = 1000,
@@ -137,8 +135,7 @@ class Service:
         self._submitter = Submitter(
             store,
             engine,
-            options,
-            template,
+            translation,
             url_of=url_of,
             parallel=parallel_submissions,
             on_events=self._grown,
@@ -158,8 +155,7 @@ class Service:
         )
         self._acceptance = Acceptance(
             store,
-            options,
-            template,
+            translation,
             on_accepted=self._accepted,
             on_revoked=self._follower.revoke,
             metrics=metrics,
@@ -167,8 +163,7 @@ class Service:
         self.desk = Tasks(
             store,
             catalogue,
-            options,
-            template,
+            translation,
             changes=self._changes,
             on_accepted=self._accepted,
             on_revoked=self._follower.revoke,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import structlog
 
@@ -15,6 +14,7 @@ from translator.observe.state import TaskState
 from translator.service import clock
 from translator.service.engine import Engine
 from translator.service.metrics import Metrics
+from translator.service.translation import Translation
 from translator.service.workers import Workers
 from translator.store.record import Record
 from translator.store.store import Store, UnknownTaskError
@@ -22,8 +22,6 @@ from translator.task.model import Task
 from translator.task.problem import InvalidInput, Problem, Severity
 from translator.task.submission import parse_submission
 from translator.workflow.carried import carry
-from translator.workflow.options import Options
-from translator.workflow.translate import translate
 
 _log = structlog.get_logger()
 
@@ -37,8 +35,7 @@ class Submitter:
     Args:
         store: where the inbox is.
         engine: what runs Workflows.
-        options: the translation's settings.
-        template: what every Workflow starts from.
+        translation: how tasks become Workflows.
         url_of: where people watch a Workflow; empty: that is not known.
         parallel: submissions at once.
         on_events: called with the taskId and its state when its outbox has grown.
@@ -52,8 +49,7 @@ class Submitter:
         self,
         store: Store,
         engine: Engine,
-        options: Options,
-        template: Mapping[str, Any],
+        translation: Translation,
         *,
         url_of: Callable[[WorkflowRef], str],
         parallel: int,
@@ -67,8 +63,7 @@ class Submitter:
         self._metrics = metrics
         self._store = store
         self._engine = engine
-        self._options = options
-        self._template = template
+        self._translation = translation
         self._url_of = url_of
         self._on_events = on_events
         self._on_submitted = on_submitted
@@ -92,9 +87,7 @@ class Submitter:
             return
         try:
             task = stored_task(record)
-            rendered = translate(
-                task, attempt=record.state.attempt, options=self._options, template=self._template
-            )
+            rendered = self._translation.render(task, record.state.attempt)
             assert record.args is not None, "stored_task would have refused it"
             rendered = carry(rendered, self._installation, record.spec_hash, record.args)
             ref = await self._engine.submit(rendered)

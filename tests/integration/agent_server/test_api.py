@@ -168,7 +168,7 @@ async def test_a_fault_of_ours_shows_no_traceback(serve_api, intake, http, troub
 
 
 async def test_the_token_is_asked_for_but_by_the_probes(serve_api, intake, http):
-    url = await serve_api(token="sesam")
+    url = await serve_api(token=lambda: "sesam")
     wrong = ["", "Bearer", "Bearer ", "Bearer sesa", "Bearer sesamo", "Bearer sésam", "Basic sesam", "sesam"]
     for shown in wrong:
         for method, path in (("POST", BATCH_PATH), ("GET", INFO_PATH)):
@@ -210,7 +210,7 @@ async def test_ready_as_long_as_the_probe_says_so(serve_api, http):
 
 
 async def test_the_openapi_document_describes_the_batch(serve_api, http):
-    url = await serve_api(token="sesam")
+    url = await serve_api(token=lambda: "sesam")
     async with http.get(url + "/openapi.json") as answer:
         document = await answer.json()
     batch = document["paths"][BATCH_PATH]["post"]

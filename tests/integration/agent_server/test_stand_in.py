@@ -136,7 +136,7 @@ async def test_the_agent_is_asked_again_until_it_answers(serve_api, intake, stan
 
 
 async def test_an_agent_that_refuses_is_told_of(serve_api, stand_in, http, caplog):
-    stand_in.agent = await serve_api(token="sesam")
+    stand_in.agent = await serve_api(token=lambda: "sesam")
     async with http.post(stand_in.url + BATCH_PATH, json=[TASK]) as answer:
         assert answer.status == 200
     answer = await stand_in.answer("t1")
@@ -146,7 +146,7 @@ async def test_an_agent_that_refuses_is_told_of(serve_api, stand_in, http, caplo
 
 
 async def test_one_token_serves_both_ways(serve_api, intake, http):
-    async with StandIn(token="sesam", agent=await serve_api(token="sesam")) as served:
+    async with StandIn(token="sesam", agent=await serve_api(token=lambda: "sesam")) as served:
         async with http.post(served.url + BATCH_PATH, json=[TASK]) as answer:
             assert answer.status == 401
             assert answer.headers["WWW-Authenticate"] == "Bearer"

@@ -15,6 +15,7 @@ from translator.engine.local.engine import LocalEngine
 from translator.service.http import serving
 from translator.service.service import Service
 from translator.service.template import load_template
+from translator.service.translation import Translation
 from translator.workflow.options import Options
 
 
@@ -50,8 +51,7 @@ def start_round(store, stand_in, engine, http):
                 store,
                 engine,
                 sender,
-                Options(shards=4),
-                load_template(),
+                Translation(Options(shards=4), load_template()),
                 sweep_seconds=sweep_seconds,
                 flush_seconds=0.5,
                 **options,

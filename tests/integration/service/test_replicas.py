@@ -15,6 +15,7 @@ from translator.service.metrics import Metrics
 from translator.service.replica import Replica
 from translator.service.service import Service
 from translator.service.template import load_template
+from translator.service.translation import Translation
 from translator.store.calls import Sign
 from translator.store.keys import wake_channel
 from translator.store.leases import Leases
@@ -64,8 +65,7 @@ def start(redis, stand_in, http, tmp_path, valkey):
                 store,
                 engine or LocalEngine(root=tmp_path / name, bubblewrap=False, grace=0.2),
                 sender,
-                Options(shards=SHARDS),
-                load_template(),
+                Translation(Options(shards=SHARDS), load_template()),
                 sweep_seconds=30,
                 flush_seconds=0.5,
                 replica=replica,

@@ -70,7 +70,8 @@ class LinkClient:
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._url, client_id = link_address(url)
-        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._headers: dict[str, str] = {}
+        self.show(token)
         self._session = session
         self._timeout = timeout
         self._jitter = jitter
@@ -95,6 +96,10 @@ class LinkClient:
     def url(self) -> str:
         """Where it dials."""
         return str(self._url)
+
+    def show(self, token: str) -> None:
+        """Show this bearer token when it is dialled next; empty: none."""
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
 
     async def __aenter__(self) -> Self:
         return self

@@ -1,0 +1,63 @@
+"""Takes changed settings into a service that runs (SIGHUP), as far as they may change."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import structlog
+
+from translator.service.log import configure
+from translator.service.options import options
+from translator.service.template import load_template
+from translator.service.translation import Translation
+from translator.settings import Settings, key_of
+
+_log = structlog.get_logger()
+
+RELOADABLE = ("agent_server_token", "api_token", "log_level", "policy", "workflow")
+"""The settings that may change; the others are read when the service starts."""
+
+
+class Shower(Protocol):
+    """What shows a bearer token to agent-server: over HTTP or over the link."""
+
+    def show(self, token: str) -> None:
+        """Show this one from now on; empty: none."""
+
+
+class Reload:
+    """The settings of a service that runs.
+
+    Args:
+        settings: those that it has been started with.
+        translation: that of the service.
+        sender: shows `agent_server_token`.
+    """
+
+    def __init__(self, settings: Settings, translation: Translation, sender: Shower) -> None:
+        self._settings = settings
+        self._translation = translation
+        self._sender = sender
+
+    def api_token(self) -> str:
+        """The bearer token that callers of the API must show now."""
+        return self._settings.api_token
+
+    def take(self, new: Settings) -> None:
+        """Take the new values of what may change, all of them or none, and say what needs a restart.
+
+        Raises:
+            PermanentError: they cannot be used; everything stays as it is.
+        """
+        template = load_template(new.workflow.template)
+        chosen = options(new)
+        old = self._settings
+        changed = [name for name in type(new).model_fields if getattr(new, name) != getattr(old, name)]
+        taken = [name for name in changed if name in RELOADABLE]
+        self._settings = old.model_copy(update={name: getattr(new, name) for name in taken})
+        self._translation.use(chosen, template)
+        self._sender.show(new.agent_server_token)
+        configure(new.log_level)
+        _log.info("settings reloaded", changed=[key_of(name) for name in taken])
+        if waiting := [key_of(name) for name in changed if name not in RELOADABLE]:
+            _log.warning("changed, but read only at the start", settings=waiting)
