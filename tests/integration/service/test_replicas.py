@@ -52,7 +52,7 @@ class One(Round):
 @pytest.fixture
 def start(redis, stand_in, http, tmp_path, valkey):
     @asynccontextmanager
-    async def started(name, *, lease_s=1.0, engine=None, server=None):
+    async def started(name, *, lease_s=15.0, engine=None, server=None):
         async with AsyncExitStack() as stack:
             tenure, sign = Tenure(), Sign(f"life-of-{name}", wake_channel(0))
             store = Store(redis, shards=SHARDS, keep_s=60, tenure=tenure, sign=sign)
@@ -127,7 +127,7 @@ async def test_a_replica_that_does_not_hold_a_task_cancels_it(start):
 
 
 async def test_the_shards_of_a_replica_that_has_died_are_taken(start, redis):
-    async with start("a") as a, start("b") as b:
+    async with start("a") as a, start("b", lease_s=2.0) as b:
         await balanced(a, b)
         task_id = next(f"t{n}" for n in range(99) if a.store.shard(f"t{n}") in b.shards)
         await b.crash()
