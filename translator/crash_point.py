@@ -51,6 +51,7 @@ class Step(StrEnum):
     DELETE_CONFIGMAP = "delete-configmap"
     SHUTDOWN_WORKFLOW = "shutdown-workflow"
     LOWER_DEADLINE = "lower-deadline"
+    FAIL_POD = "fail-pod"
     DELETE_POD = "delete-pod"
     REMOVE_FINALIZER = "remove-finalizer"
 

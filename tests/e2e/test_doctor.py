@@ -37,7 +37,7 @@ async def test_an_account_with_little_is_told_what_it_lacks(namespace: str, tmp_
         "apiVersion": f"{rbac}/v1",
         "kind": "Role",
         "metadata": place,
-        "rules": [{"apiGroups": [""], "resources": ["pods", "pods/log"], "verbs": verbs}],
+        "rules": [{"apiGroups": [""], "resources": ["pods", "pods/log", "pods/status"], "verbs": verbs}],
     }
     binding = {
         "apiVersion": f"{rbac}/v1",

@@ -90,8 +90,8 @@ def _why_not_started(step: StepState, verdict: Ending | None) -> tuple[str, str]
         return _stopped(verdict)
     if _task_overdue(node):
         return _overdue(verdict)
-    if _step_overdue(node, pod):
-        return reasons.START_TIMEOUT, "the step's process did not start in time"
+    if _step_overdue(node, pod) or _start_overdue(node, pod):
+        return reasons.START_TIMEOUT, nodes.START_OVERDUE
     if pod.reason == reasons.POD_EVICTED:
         return reasons.POD_EVICTED, pod.message
     if verdict is not None:
@@ -116,7 +116,7 @@ def _stopped(verdict: Ending | None) -> tuple[str, str]:
 def _overdue(verdict: Ending | None) -> tuple[str, str]:
     if verdict is not None:
         return verdict.reason, verdict.message
-    return reasons.TASK_DEADLINE_EXCEEDED, "the task ran longer than its deadline"
+    return reasons.TASK_DEADLINE_EXCEEDED, "the task ran longer than its timeout"
 
 
 def _task_overdue(node: NodeSight) -> bool:
@@ -128,6 +128,10 @@ def _step_overdue(node: NodeSight, pod: PodSight) -> bool:
         node.message in (nodes.POD_DEADLINE, nodes.TEMPLATE_TIMEOUT)
         or pod.reason == reasons.DEADLINE_EXCEEDED
     )
+
+
+def _start_overdue(node: NodeSight, pod: PodSight) -> bool:
+    return node.message == nodes.START_OVERDUE or pod.reason == reasons.START_TIMEOUT
 
 
 def _pod_deleted(node: NodeSight, pod: PodSight, code: int | None) -> bool:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from translator.observe import nodes, problems, reasons
 from translator.observe.event import Phase, StepPhase
 from translator.observe.nodes import WorkflowSight
-from translator.observe.state import Ending, StepState
+from translator.observe.state import Ending, StepState, TaskState
 
 DELETED = Ending(Phase.ERROR, reasons.WORKFLOW_DELETED, "the Workflow was deleted before it had ended")
-OVERDUE = Ending(Phase.TIMED_OUT, reasons.TASK_DEADLINE_EXCEEDED, "the task ran longer than its deadline")
+OVERDUE = Ending(Phase.TIMED_OUT, reasons.TASK_DEADLINE_EXCEEDED, "the task ran longer than its timeout")
 STOPPED = Ending(Phase.CANCELLED, reasons.TERMINATED, "the Workflow was stopped in Argo")
 
 
@@ -27,6 +28,30 @@ def of_workflow(seen: WorkflowSight) -> Ending:
     if seen.overdue:
         return OVERDUE
     return Ending(Phase.FAILED if seen.phase == "Failed" else Phase.ERROR, "", seen.message)
+
+
+def placed(ending: Ending, state: TaskState) -> Ending:
+    """Return an ending that says, if the task's time is up, how much that was and where the task stood.
+
+    Args:
+        ending: as it was decided.
+        state: what was known of the attempt then.
+    """
+    if ending.phase is not Phase.TIMED_OUT:
+        return ending
+    limit = f" of {state.timeout}" if state.timeout else ""
+    return replace(ending, message=f"{ending.message}{limit}{_place(state.steps)}")
+
+
+def _place(steps: Sequence[StepState]) -> str:
+    """Return which step the task was at."""
+    step = next((step for step in steps if not step.phase.final), None)
+    if step is None:
+        return ""
+    if step.phase is StepPhase.RUNNING:
+        return f"; step {step.name} was running"
+    waiting = f" was waiting: {step.message}" if step.reason else " had not started"
+    return f"; step {step.name}{waiting}"
 
 
 def told(ending: Ending, steps: Sequence[StepState]) -> Ending:

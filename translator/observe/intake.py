@@ -37,7 +37,9 @@ def taken_in(state: TaskState, seen: Observation) -> TaskState:
     match seen:
         case Submitted():
             ref = seen.ref
-            known = replace(state, workflow=_ref(ref.namespace, ref.name, ref.uid, seen.url))
+            known = replace(
+                state, workflow=_ref(ref.namespace, ref.name, ref.uid, seen.url), timeout=seen.timeout
+            )
         case WorkflowSeen():
             known = _workflow(state, nodes.read(seen.object))
         case WorkflowGone():
@@ -69,7 +71,7 @@ def _workflow(state: TaskState, seen: nodes.WorkflowSight) -> TaskState:
     return replace(
         state,
         workflow=state.workflow or _ref(seen.namespace, seen.name, seen.uid, ""),
-        ending=(state.verdict or ending.of_workflow(seen)) if seen.final else None,
+        ending=(state.verdict or ending.placed(ending.of_workflow(seen), state)) if seen.final else None,
         steps=tuple(_with_node(step, sights.get(step.name)) for step in state.steps),
     )
 
@@ -104,7 +106,8 @@ def _written(state: TaskState, seen: LogLines | LogGap) -> TaskState:
 
 
 def _verdict(state: TaskState, seen: Verdict) -> TaskState:
-    decided = state.verdict or Ending(Phase(seen.phase), seen.reason, seen.message)
+    told = Ending(Phase(seen.phase), seen.reason, seen.message)
+    decided = state.verdict or ending.placed(told, state)
     if not seen.ended:
         return replace(state, verdict=decided)
     return replace(state, verdict=decided, overruled=True, ending=state.ending or decided)

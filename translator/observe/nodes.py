@@ -24,6 +24,8 @@ POD_DEADLINE: Final = "Pod was active on the node longer than the specified dead
 WORKFLOW_DEADLINE: Final = "Step exceeded its deadline"
 TEMPLATE_TIMEOUT: Final = "timeout"
 POD_DELETED: Final = "pod deleted"
+START_OVERDUE: Final = "the step's process did not start in time"
+"""What the Argo engine says of a pod that it ended for that."""
 DEPENDENCY: Final = "exited with non-zero code"
 
 

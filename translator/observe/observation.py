@@ -46,10 +46,12 @@ class Submitted:
 
     Attributes:
         url: where a person can watch it (Argo's UI), empty where that is not known.
+        timeout: how long the task may take, as a Go duration.
     """
 
     ref: WorkflowRef
     url: str = ""
+    timeout: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,8 @@ class Verdict:
     Attributes:
         phase: ``Cancelled``, ``TimedOut``, or ``Error`` (the engine refused or lost the task).
         reason: one of `translator.observe.reasons`.
-        message: what happened, in one sentence.
+        message: what happened, in one sentence; of one that is TimedOut, the reducer adds how long the task
+            might take, and where it stood.
         ended: the engine has nothing of this attempt (it was never submitted, or is gone): the attempt ends
             now, without waiting for the Workflow or for logs. Otherwise the final status waits until the
             engine has ended it.

@@ -93,6 +93,7 @@ class TaskState:
         workflow: ``{namespace, name, uid, url}`` as in status events, empty until it is known.
         cursors: by step, from where the engine resumes its log.
         verdict: the service's decision, if there is one.
+        timeout: how long the task may take, as a Go duration; empty until it is submitted.
         overruled: whether the verdict also says that the engine has nothing of the attempt (`Verdict.ended`).
         ending: how the attempt ends, once its Workflow has ended.
     """
@@ -106,6 +107,7 @@ class TaskState:
     workflow: Mapping[str, str] = field(default_factory=dict)
     cursors: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     verdict: Ending | None = None
+    timeout: str = ""
     overruled: bool = False
     ending: Ending | None = None
 

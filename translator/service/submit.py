@@ -18,6 +18,7 @@ from translator.service.translation import Translation
 from translator.service.workers import Workers
 from translator.store.record import Record
 from translator.store.store import Store, UnknownTaskError
+from translator.task.duration import format_duration
 from translator.task.model import Task
 from translator.task.problem import InvalidInput, Problem, Severity
 from translator.task.submission import parse_submission
@@ -96,7 +97,7 @@ class Submitter:
             _log.warning("task refused", error=e.message, reason=e.reason)
             await self._end(record, Verdict("Error", e.reason, e.message, ended=True))
             return
-        submitted = Submitted(ref, self._url_of(ref))
+        submitted = Submitted(ref, self._url_of(ref), format_duration(task.deadline_ns))
         await self._record(record, submitted, ref, clock.unix() + task.deadline_ns / 1e9)
         self._metrics.submitted("taken")
         _log.info("submitted", workflow=ref.name, namespace=ref.namespace)

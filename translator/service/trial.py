@@ -12,6 +12,7 @@ from translator.observe.reasons import REVOKED, TASK_DEADLINE_EXCEEDED
 from translator.observe.reducer import begin, observe
 from translator.service import clock
 from translator.service.engine import Engine
+from translator.task.duration import format_duration
 from translator.task.model import Task
 from translator.workflow.rendered import Rendered
 
@@ -52,9 +53,10 @@ class Trial:
         state, events = begin(self._task.task_id, self._task.agent_id, 1, steps, clock.rfc3339())
         self._ref = await self._engine.submit(self._rendered)
         self._submitted = True
-        await self._seen.put(Submitted(self._ref))
+        limit = format_duration(self._task.deadline_ns)
+        await self._seen.put(Submitted(self._ref, timeout=limit))
         seconds = self._task.deadline_ns / 1e9
-        late = Verdict("TimedOut", TASK_DEADLINE_EXCEEDED, f"the task's {seconds:g} s are over")
+        late = Verdict("TimedOut", TASK_DEADLINE_EXCEEDED, "the task ran longer than its timeout")
         timer = asyncio.get_running_loop().call_later(seconds, lambda: self._start(self._end(late)))
         self._start(self._follow())
         if self._cancelled is not None:

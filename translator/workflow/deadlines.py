@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from translator.task.duration import format_duration
+
 SPARE_S = 60
 """Seconds after the task deadline at which Argo ends the Workflow itself, for when the service is away."""
 
@@ -15,6 +17,11 @@ def step_seconds(timeout_ns: int, start_grace_s: int) -> int:
     The service makes the timeout exact once the user's process runs.
     """
     return min(_ceil(timeout_ns) + start_grace_s, _MAX_S)
+
+
+def start_grace(start_grace_s: int) -> str:
+    """How long a step's process may take to start, as the annotation of its pod has it."""
+    return format_duration(start_grace_s * _NS)
 
 
 def workflow_seconds(deadline_ns: int) -> int:

@@ -36,6 +36,9 @@ STEP = PREFIX + "step"
 STEP_TIMEOUT = PREFIX + "step-timeout"
 """Annotation of a step's pod: the step's timeout as a Go duration."""
 
+START_GRACE = PREFIX + "start-grace"
+"""Annotation of every pod: how long a step's process may take to start, as a Go duration."""
+
 LOG_FINALIZER = PREFIX + "logs"
 """Finalizer: log lines may still be unread."""
 

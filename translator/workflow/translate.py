@@ -14,7 +14,7 @@ from translator.workflow.codo import CODO
 from translator.workflow.container import Processes
 from translator.workflow.container_set import container_set_template
 from translator.workflow.dag import dag_templates
-from translator.workflow.deadlines import workflow_seconds
+from translator.workflow.deadlines import start_grace, workflow_seconds
 from translator.workflow.layout import choose
 from translator.workflow.literals import Files
 from translator.workflow.metadata import labels, workflow_metadata
@@ -158,7 +158,10 @@ def _spec(
         else None,
         active_deadline_seconds=workflow_seconds(task.deadline_ns),
         service_account_name=options.service_account or None,
-        pod_metadata=m.Metadata(labels=labels(task, attempt, options)),
+        pod_metadata=m.Metadata(
+            labels=labels(task, attempt, options),
+            annotations={names.START_GRACE: start_grace(options.start_grace_s)},
+        ),
         volumes=mounted or None,
         volume_claim_templates=claims(task, options, faults) if shared else None,
         volume_claim_gc=m.VolumeClaimGC(strategy="OnWorkflowCompletion") if shared else None,

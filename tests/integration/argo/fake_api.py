@@ -141,6 +141,7 @@ class FakeApi:
             return await self._watch(request, resource)
         body = await request.json() if request.can_read_body else None
         self.bodies.append((verb, resource, name, body))
+        resource = resource.removesuffix("/status")
         return await self._object(verb, resource, (namespace, name), body, request)
 
     async def _object(

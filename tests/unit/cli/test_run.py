@@ -73,7 +73,8 @@ def test_the_task_deadline():
     assert time.monotonic() - began < 10
     assert done.exit_code == 1
     assert done.stdout == "one | on\n"
-    assert "task run: TimedOut: TaskDeadlineExceeded: the task's 1 s are over" in done.stderr
+    message = "the task ran longer than its timeout of 1s; step one was "
+    assert f"task run: TimedOut: TaskDeadlineExceeded: {message}" in done.stderr
     assert row(done.stderr, "two") == ["two", "Skipped"]
 
 

@@ -328,6 +328,72 @@ def test_the_steps_own_timeout_is_named():
     assert body["message"] == "step a: the step ran longer than its timeout of 1m30s"
 
 
+LATE = Verdict("TimedOut", "TaskDeadlineExceeded", "the task ran longer than its timeout")
+NO_NODE = {
+    "type": "PodScheduled",
+    "status": "False",
+    "reason": "Unschedulable",
+    "message": "0/1 nodes are available",
+}
+
+
+@pytest.mark.parametrize(
+    ("seen", "where"),
+    [
+        ([pod("a", running=RUNNING)], "; step a was running"),
+        ([pod("a", "Pending", conditions=[NO_NODE])], "; step a was waiting: 0/1 nodes are available"),
+        ([workflow(node("a", "Pending"))], "; step a had not started"),
+        ([workflow(node("a", "Succeeded", code=0))], "; step b had not started"),
+    ],
+)
+def test_a_task_that_is_out_of_time_says_how_much_it_had_and_where_it_stood(seen, where):
+    ended_by_us = workflow(phase="Failed", shutdown="Terminate")
+    logs = [LogEnd("a"), LogEnd("b")]
+    body = last(["a", "b"], Submitted(REF, timeout="10m0s"), *seen, LATE, ended_by_us, *logs)
+    assert body["message"] == f"the task ran longer than its timeout of 10m0s{where}"
+
+
+def test_where_it_stood_is_what_was_known_when_its_time_was_up():
+    ended_by_us = workflow(node("a", "Succeeded", code=0), phase="Failed", shutdown="Terminate")
+    body = last(["a", "b"], pod("a", running=RUNNING), LATE, LATE, ended_by_us, LogEnd("a"))
+    assert body["message"] == "the task ran longer than its timeout; step a was running"
+
+
+OVERDUE = "the step's process did not start in time"
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        [pod("a", "Pending", conditions=[NO_NODE])],
+        [pod("a", "Failed", reason="StartTimeout", message="Unschedulable: x", conditions=[NO_NODE])],
+        [workflow(node("a", "Pending", "Unschedulable: 0/1 nodes are available"))],
+        [],
+    ],
+)
+@pytest.mark.parametrize("deleted", [True, False])
+def test_a_step_that_was_ended_since_it_did_not_start_tells_why_it_did_not(seen, deleted):
+    """Whatever was seen, and in whichever order, before the Workflow tells that the step failed."""
+    failed = workflow(node("a", "Failed", "Unschedulable: 0/1 nodes are available"), phase="Failed")
+    leaving = [gone("a", "Failed", reason="StartTimeout", conditions=[NO_NODE])] if deleted else []
+    for steps in ([*seen, *leaving, failed], [*leaving, *seen, failed], [*seen, failed, *leaving]):
+        body = last(["a"], *steps)
+        assert (body["phase"], body["reason"]) == ("Failed", "Unschedulable")
+        assert body["steps"][0]["message"] == "could not start: 0/1 nodes are available"
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        [workflow(node("a", "Failed", OVERDUE), phase="Failed")],
+        [pod("a", "Failed", reason="StartTimeout"), workflow(node("a", "Failed", "x"), phase="Failed")],
+    ],
+)
+def test_a_step_of_which_nothing_was_heard_did_not_start_in_time(seen):
+    body = last(["a"], *seen)
+    assert (body["reason"], body["steps"][0]["message"]) == ("StartTimeout", OVERDUE)
+
+
 def test_argos_own_deadline_is_the_tasks():
     late = node("a", "Failed", "Pod was active on the node longer than the specified deadline", 143)
     body = last(["a"], workflow(late, phase="Failed", activeDeadlineSeconds=8), LogEnd("a"))
@@ -342,7 +408,8 @@ def test_a_verdict_is_not_told_before_the_workflow_has_ended():
     assert told(["a", "b"], *seen)[-1] == "a Running"
     end = workflow(stopped, phase="Succeeded", shutdown="Terminate")
     body = last(["a", "b"], *seen, end, LogEnd("a"))
-    assert (body["phase"], body["message"]) == ("TimedOut", "the deadline of 5s passed")
+    assert body["phase"] == "TimedOut"
+    assert body["message"] == "the deadline of 5s passed; step a was running"
     assert body["steps"][0]["reason"] == "TaskDeadlineExceeded"
     assert body["steps"][1] == {"name": "b", "phase": "Skipped"}
 

@@ -1,6 +1,6 @@
 import pytest
 
-from translator.workflow.deadlines import step_seconds, workflow_seconds
+from translator.workflow.deadlines import start_grace, step_seconds, workflow_seconds
 
 
 @pytest.mark.parametrize(
@@ -14,3 +14,8 @@ def test_a_steps_timeout_is_rounded_up_and_the_grace_added(timeout_ns, grace, se
 @pytest.mark.parametrize(("deadline_ns", "seconds"), [(1, 61), (600 * 10**9, 660), (2**63 - 1, 2**31 - 1)])
 def test_argo_waits_a_minute_longer_than_the_service(deadline_ns, seconds):
     assert workflow_seconds(deadline_ns) == seconds
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0, "0s"), (20, "20s"), (300, "5m0s")])
+def test_the_grace_is_a_go_duration(seconds, text):
+    assert start_grace(seconds) == text

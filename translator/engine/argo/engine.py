@@ -86,7 +86,7 @@ class ArgoEngine:
         self._pace = pace
         self._now = now
         self._watches = Watches(api, namespaces, pace, self._keep_doing, on_list)
-        self._means = Means(api=api, watches=self._watches, slots=Slots(logs_at_once), pace=pace)
+        self._means = Means(api=api, watches=self._watches, slots=Slots(logs_at_once), pace=pace, now=now)
         self._ending: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 

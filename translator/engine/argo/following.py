@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import structlog
 
-from translator.crash_point import Step
 from translator.engine.argo.answers import Call
 from translator.engine.argo.asking import patiently, stubbornly
 from translator.engine.argo.cancel import order_shutdown
 from translator.engine.argo.client import ApiServer
-from translator.engine.argo.deadlines import lowered_deadline
 from translator.engine.argo.objects import (
     CORE,
     WORKFLOW_LABEL,
@@ -30,6 +29,7 @@ from translator.engine.argo.objects import (
     workflow_path,
 )
 from translator.engine.argo.outlet import Outlet
+from translator.engine.argo.pod_deadlines import Orders, PodDeadlines
 from translator.engine.argo.slots import Slots
 from translator.engine.argo.step_logs import Reading, StepLogs
 from translator.engine.argo.watches import Watches
@@ -61,6 +61,7 @@ class Means:
     watches: Watches
     slots: Slots
     pace: Pace
+    now: Callable[[], datetime]
 
 
 class Following:
@@ -88,7 +89,9 @@ class Following:
         self._pods: dict[str, Mapping[str, Any]] = {}
         self._untold: dict[str, Observation] = {}
         self._unlisted: set[str] = set()
-        self._deadlines: dict[str, int] = {}
+        self._deadlines = PodDeadlines(
+            Orders(means.api, means.pace, means.now, self._confirm_pod, self._spawn)
+        )
         self._ended = False
         self._listed = False
         self._sought = False
@@ -180,16 +183,14 @@ class Following:
         self._tell(uid(pod), PodSeen(pod))
         for begun in self._logs.see(pod):
             self._tell(f"log of {begun.step}", begun)
-        deadline = lowered_deadline(pod)
-        if deadline is not None and self._deadlines.get(uid(pod)) != deadline:
-            self._deadlines[uid(pod)] = deadline
-            self._spawn(self._lower(pod, deadline))
+        self._deadlines.see(pod)
         self._end_unread_logs()
 
     def _lose_pod(self, pod_uid: str) -> None:
         pod = self._pods.pop(pod_uid, None)
         if pod is None:
             return
+        self._deadlines.lose(pod_uid)
         self._tell(pod_uid, PodGone(pod))
         self._logs.lose(pod_uid)
         self._end_unread_logs()
@@ -266,27 +267,14 @@ class Following:
         except PermanentError as error:
             _log.warning("cannot stop a deleted workflow", workflow=self._ref.name, error=error.message)
 
-    async def _lower(self, pod: Mapping[str, Any], deadline: int) -> None:
-        name = pod["metadata"]["name"]
-        call = Call("patch", "pods", self._ref.namespace, name)
-        change = {"metadata": {"uid": uid(pod)}, "spec": {"activeDeadlineSeconds": deadline}}
-        path = pod_path(self._ref.namespace, name)
-        try:
-            await patiently(
-                lambda: self._means.api.patch(Step.LOWER_DEADLINE, call, path, change), self._means.pace
-            )
-        except PermanentError as error:
-            _log.warning(
-                "cannot lower a pod's deadline: the step may run longer", pod=name, error=error.message
-            )
-
     async def _ask(self, ask: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, Any] | None:
         return await stubbornly(ask, self._means.pace)
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
+        return task
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

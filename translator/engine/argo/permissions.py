@@ -34,6 +34,7 @@ NEEDED: Sequence[Permission] = (
     Permission("workflows", ("create", "get", "list", "patch", "watch"), "tasks become Workflows"),
     Permission("pods", ("delete", "get", "list", "patch", "watch"), "steps run in pods"),
     Permission("pods/log", ("get",), "logs are read"),
+    Permission("pods/status", ("patch",), "a step that no node takes is ended"),
     Permission("configmaps", ("create", "delete", "get", "list", "patch"), "texts that Argo would change"),
 )
 """In every namespace where tasks run; nothing outside of them."""

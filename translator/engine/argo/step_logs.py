@@ -23,7 +23,7 @@ from translator.observe import nodes
 from translator.observe.observation import LogLines
 from translator.observe.sight import NodeSight
 
-Spawn = Callable[[Coroutine[Any, Any, None]], None]
+Spawn = Callable[[Coroutine[Any, Any, None]], object]
 """Runs something in the background."""
 
 
