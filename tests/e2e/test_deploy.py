@@ -7,7 +7,6 @@ docs/deploy.md.
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -116,9 +115,9 @@ async def test_it_is_installed_as_it_should_be(installation: Installation) -> No
         "translator",
         "translator-redis",
     ]
-    assert {status["restartCount"] for pod in pods for status in pod["status"]["containerStatuses"]} <= {0, 1}
-    budget = json.loads(await kubectl("get", "poddisruptionbudget/translator", "-n", SERVICE, "-o", "json"))
-    assert budget["status"]["disruptionsAllowed"] == 1
+    assert all(status["ready"] for pod in pods for status in pod["status"]["containerStatuses"])
+    one = "--for=jsonpath={.status.disruptionsAllowed}=1"
+    await kubectl("wait", one, "--timeout=30s", "-n", SERVICE, "poddisruptionbudget/translator")
 
 
 async def test_the_seed_s_batch(installation: Installation) -> None:

@@ -129,3 +129,18 @@ def test_kustomize_takes_every_file_of_the_base():
     assert sorted(listed) == sorted(
         file.name for file in DEPLOY.glob("*.yaml") if file.name != "kustomization.yaml"
     )
+
+
+def test_the_secret_s_variables_join_the_configmap(tmp_path, monkeypatch):
+    file = tmp_path / "config.yaml"
+    file.write_text(one("configmap.yaml", "ConfigMap")["data"]["config.yaml"])
+    comment = (DEPLOY / "configmap.yaml").read_text().partition("apiVersion")[0]
+    for name in ("TRANSLATOR_REDIS__PASSWORD", "TRANSLATOR_API_TOKEN", "TRANSLATOR_AGENT_SERVER_TOKEN"):
+        assert name in comment
+        monkeypatch.setenv(name, f"secret of {name}")
+    joined = load_settings(file)
+    assert joined.redis is not None
+    assert joined.redis.addr == "translator-redis:6379"
+    assert joined.redis.password == "secret of TRANSLATOR_REDIS__PASSWORD"
+    assert joined.api_token == "secret of TRANSLATOR_API_TOKEN"
+    assert joined.agent_server_token == "secret of TRANSLATOR_AGENT_SERVER_TOKEN"
