@@ -164,6 +164,8 @@ async def _submissions(redis: Redis, size: int) -> float:
 
 
 class _Away(Remembering):
+    denied = ""
+
     async def submit(self, rendered: Rendered) -> WorkflowRef:  # noqa: ARG002 - it never answers
         await asyncio.Event().wait()
         raise AssertionError

@@ -30,7 +30,7 @@ def create_app(
     token: Callable[[], str] = lambda: "",
     max_body: int = MAX_BODY,
     body_timeout: float = 30.0,
-    ready: Callable[[], Awaitable[None]] | None = None,
+    ready: Callable[[], Awaitable[Mapping[str, str]]] | None = None,
     info: Mapping[str, Any] | None = None,
     desk: Desk | None = None,
     call_seconds: float = 60.0,
@@ -42,7 +42,8 @@ def create_app(
         token: tells the bearer token that callers must show now; empty: none is asked for.
         max_body: bytes that a body may have.
         body_timeout: seconds within which a body must have come.
-        ready: raises a `TranslatorError` while tasks cannot be taken; asked by ``/readyz``.
+        ready: raises a `TranslatorError` while tasks cannot be taken, and says what else is wrong; asked by
+            ``/readyz``.
         info: what ``/api/v1/agent/info`` says besides name, version and task types.
         desk: knows the tasks; None: only batches are taken.
         call_seconds: how long ``codo/call`` waits where the caller does not say it.
@@ -76,13 +77,12 @@ def create_app(
 
     @app.get("/readyz", responses=openapi.READY_ANSWERS)
     async def readyz() -> dict[str, str]:
-        """Whether tasks can be taken."""
-        if ready is not None:
-            try:
-                await ready()
-            except TranslatorError as error:
-                raise ApiError(503, "not-ready", error.message) from error
-        return {"status": "ok"}
+        """Whether tasks can be taken, and what is wrong although they can."""
+        try:
+            notes = await ready() if ready is not None else {}
+        except TranslatorError as error:
+            raise ApiError(503, "not-ready", error.message) from error
+        return {"status": "ok", **notes}
 
     if desk is not None:
         _add_desk(app, desk)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from io import BytesIO
 from typing import Any, Self, TypeVar
 
 import aiohttp
+import structlog
 
 from translator.agent_server.address import join
 from translator.agent_server.json_text import MalformedError
@@ -19,8 +21,17 @@ from translator.agent_server.protocol import (
     parse_held,
     parse_known,
 )
-from translator.agent_server.verdict import EXCERPT, failure, retry_after, succeeded
-from translator.errors import TemporaryError
+from translator.agent_server.verdict import (
+    DENIED_PAUSE_S,
+    EXCERPT,
+    DeniedError,
+    failure,
+    retry_after,
+    succeeded,
+)
+from translator.errors import PermanentError, TemporaryError
+
+_log = structlog.get_logger()
 
 MAX_ANSWER = 4 * 1024 * 1024
 
@@ -40,6 +51,7 @@ class AgentServerClient:
         token: sent as a bearer token, if any.
         session: used and not closed; without one the client makes its own and closes it in `close`.
         timeout: seconds for one call from the connection to the answer's last byte.
+        denied_pause: seconds without a request after one was denied, whatever it brought.
         now: the time that an HTTP-date in Retry-After is compared with.
 
     Raises:
@@ -54,6 +66,7 @@ class AgentServerClient:
         token: str = "",
         session: aiohttp.ClientSession | None = None,
         timeout: float = 30.0,
+        denied_pause: float = DENIED_PAUSE_S,
         now: Callable[[], datetime] = _utc_now,
     ) -> None:
         self._url = join(base_url, events_path)
@@ -64,6 +77,9 @@ class AgentServerClient:
         self._timeout = aiohttp.ClientTimeout(total=timeout)
         self._seconds = timeout
         self._now = now
+        self._denied_pause = denied_pause
+        self._denied = ""
+        self._not_before = 0.0
 
     @property
     def url(self) -> str:
@@ -75,6 +91,12 @@ class AgentServerClient:
         self._headers.pop("Authorization", None)
         if token:
             self._headers["Authorization"] = f"Bearer {token}"
+        self._not_before = 0.0
+
+    @property
+    def denied(self) -> str:
+        """Why agent-server denies us the connection (a wrong token or address); empty: it does not."""
+        return self._denied
 
     async def __aenter__(self) -> Self:
         return self
@@ -95,6 +117,7 @@ class AgentServerClient:
             (taskId, attempt) → highest seq that agent-server now holds.
 
         Raises:
+            DeniedError: agent-server lets us in nowhere; after that, nothing is asked for a while.
             TemporaryError: no answer, an answer that makes no sense, or one of 408, 425, 429 and 5xx; sending
                 the same events again is right and harmless.
             PermanentError: agent-server refuses this batch.
@@ -114,6 +137,27 @@ class AgentServerClient:
         return await self._post(encode_question(attempts), parse_known)
 
     async def _post(self, content: bytes, read: Callable[[bytes], _T]) -> _T:
+        if (left := self._not_before - time.monotonic()) > 0:
+            raise DeniedError(self._denied, retry_after=left)
+        try:
+            answer = await self._ask(content, read)
+        except DeniedError as error:
+            if not self._denied:
+                _log.error("agent-server denies the connection: events wait", error=error.message)
+            self._denied, self._not_before = error.message, time.monotonic() + self._denied_pause
+            raise DeniedError(error.message, retry_after=self._denied_pause) from error
+        except PermanentError:
+            self._let_in()
+            raise
+        self._let_in()
+        return answer
+
+    def _let_in(self) -> None:
+        if self._denied:
+            _log.info("agent-server lets us in again", url=self.url)
+        self._denied = ""
+
+    async def _ask(self, content: bytes, read: Callable[[bytes], _T]) -> _T:
         # as a file: aiohttp would write bytes in one go, holding up the event loop
         body = BytesIO(content)
         try:

@@ -57,6 +57,9 @@ class StandIn:
         events_path: where events are taken.
         token: the bearer token that is asked of everyone, and shown to the agent; empty: none.
         heartbeat: seconds within which something is said on every link.
+
+    Attributes:
+        token: asked of everyone from now on.
     """
 
     def __init__(
@@ -72,7 +75,7 @@ class StandIn:
         self._collection = Collection()
         self._host = host
         self._port = port
-        self._token = token.encode()
+        self.token = token
         self._handover = Handover(agent, token)
         self._hub = Hub(self._collection, self._note_answers, self._flush, heartbeat=heartbeat)
         self._waiting: dict[str, list[Item]] = {}
@@ -191,7 +194,8 @@ class StandIn:
     @web.middleware
     async def _guard(self, request: web.Request, handler: Any) -> web.StreamResponse:
         shown = request.headers.get("Authorization", "").removeprefix("Bearer ").encode()
-        if self._token and not secrets.compare_digest(shown, self._token):
+        token = self.token.encode()
+        if token and not secrets.compare_digest(shown, token):
             return refusal(401, "unauthorized", "a bearer token is needed", {"WWW-Authenticate": "Bearer"})
         response: web.StreamResponse = await handler(request)
         return response

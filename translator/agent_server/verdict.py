@@ -11,7 +11,15 @@ from translator.errors import PermanentError, TemporaryError
 # 408 Request Timeout, 425 Too Early, 429 Too Many Requests: RFC 9110, RFC 8470, RFC 6585
 TRY_AGAIN: Final = frozenset({408, 425, 429})
 
+DENIALS: Final = frozenset({401, 403, 404, 405, 407})
+"""Statuses that, as redirects do, say nothing about the events: the token or the address is wrong."""
+
+DENIED_PAUSE_S: Final = 30.0
+"""Until agent-server is tried again after one of them."""
+
 MAX_RETRY_AFTER: Final = 3600.0
+
+DENIAL_REMEDY: Final = "check agent-server's address, the events path and the token"
 
 EXCERPT: Final = 200
 
@@ -29,6 +37,15 @@ def is_passing(status: int) -> bool:
     return status in TRY_AGAIN or status >= 500 or succeeded(status)
 
 
+class DeniedError(TemporaryError):
+    """Agent-server denies us the whole connection: no event is at fault, and all of them wait."""
+
+
+def is_denial(status: int) -> bool:
+    """Whether the status is about who asks or where, whatever the request brings."""
+    return status in DENIALS or 300 <= status < 400
+
+
 def failure(url: str, status: int, excerpt: str, wait: float | None) -> TemporaryError | PermanentError:
     """The error that an answer other than 2xx is.
 
@@ -40,12 +57,14 @@ def failure(url: str, status: int, excerpt: str, wait: float | None) -> Temporar
     """
     body = " ".join(excerpt.split())[:EXCERPT]
     message = f"POST {url} was answered {status}" + (f": {body}" if body else "")
+    if is_denial(status):
+        return DeniedError(f"{message}; {DENIAL_REMEDY}", retry_after=max(wait or 0.0, DENIED_PAUSE_S))
     if is_passing(status):
         return TemporaryError(message, retry_after=wait)
     return PermanentError(
         message,
         reason="AgentServerRefused",
-        remedy="check agent-server's address, its events path and the token, then replay the parked events",
+        remedy="ask agent-server's log why, then replay the parked events",
     )
 
 

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 import structlog
 
+from translator.agent_server.verdict import DeniedError
 from translator.crash_point import Step, around
 from translator.errors import PermanentError, TemporaryError, TranslatorError
 from translator.service.lane import Lane, Turn
@@ -40,6 +41,10 @@ _log = structlog.get_logger()
 
 class Sender(Protocol):
     """What brings a batch to agent-server: over HTTP or over the link."""
+
+    @property
+    def denied(self) -> str:
+        """Why agent-server denies us the connection (a wrong token or address); empty: it does not."""
 
     async def send(self, events: Sequence[Mapping[str, Any]]) -> dict[tuple[str, int], int]:
         """Send one batch; returns the highest seq that agent-server now holds, by (taskId, attempt)."""
@@ -203,7 +208,7 @@ class Deliverer:
             await self._park(parts[0], error)
             return
         except TemporaryError as error:
-            self._metrics.delivery_failed("temporary")
+            self._metrics.delivery_failed("denied" if isinstance(error, DeniedError) else "temporary")
             for part in parts:
                 part.turn.failed(error)
             return

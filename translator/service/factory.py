@@ -164,7 +164,7 @@ async def running(settings: Settings, *, engine: Engine | None = None) -> AsyncI
         stack.push_async_callback(service.stop)
         await service.start()
         if isinstance(sender, LinkClient):
-            sender.start(service)
+            sender.start(service, unheld=service.unheld)
         info = {"bizId": settings.biz_id} if settings.biz_id else {}
         app = create_app(
             service,

@@ -44,6 +44,7 @@ class Metrics:
         self._outbox = gauge("outbox_events", "Events that agent-server does not hold.")
         self._age = gauge("outbox_age_seconds", "How long the task that waits the longest has had events.")
         self._parked = gauge("dead_letters", "Tasks whose events agent-server refused for good.")
+        self._denied = gauge("agent_server_denied", "1: agent-server denies us the connection; events wait.")
         self._logs = gauge("log_bytes", "Bytes of log events kept in Redis.")
         self._shards = gauge("shards_held", "Shards whose tasks this replica moves on.")
         self._shards_in_all = gauge("shards", "Shards that tasks are split into.")
@@ -85,7 +86,7 @@ class Metrics:
         self._lists.labels(resource).inc()
 
     def delivery_failed(self, kind: str) -> None:
-        """Agent-server did not take a request: ``temporary`` or ``refused``."""
+        """Agent-server did not take a request: ``temporary``, ``refused`` or ``denied``."""
         self._failures.labels(kind).inc()
 
     def seen(self, tasks: Sequence[Open]) -> None:
@@ -124,8 +125,9 @@ class Metrics:
         """Redis refused a transaction."""
         self._fenced.inc()
 
-    def text(self, *, outbox_age_s: float, followed: int) -> bytes:
+    def text(self, *, outbox_age_s: float, followed: int, denied: bool) -> bytes:
         """All of it now."""
         self._age.set(outbox_age_s)
         self._followed.set(followed)
+        self._denied.set(denied)
         return generate_latest(self._registry)

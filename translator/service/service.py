@@ -96,6 +96,7 @@ class Service:
     ) -> None:
         self.store = self._store = store
         self._engine = engine
+        self._sender = sender
         self._sweep_seconds = sweep_seconds
         self._flush_seconds = flush_seconds
         self._replica = replica
@@ -229,8 +230,20 @@ class Service:
             raise TemporaryError("the service is stopping")
         return await self._acceptance.submit(items)
 
-    async def ready(self) -> None:
+    async def unheld(self) -> dict[tuple[str, int], int]:
+        """Every attempt here with events that agent-server is not known to hold, and its highest seq.
+
+        Raises:
+            TemporaryError: Redis cannot be reached.
+        """
+        tasks = await self._store.open_tasks(self._store.held())
+        return {(task.task_id, attempt): seq for task in tasks for attempt, seq in task.unheld.items()}
+
+    async def ready(self) -> dict[str, str]:
         """Whether tasks can be taken.
+
+        Returns:
+            What is wrong although they can: ``agentServer``, where it denies us the connection.
 
         Raises:
             TemporaryError: not now.
@@ -238,6 +251,7 @@ class Service:
         if self._stopping:
             raise TemporaryError("the service is stopping")
         await self._store.ping()
+        return {"agentServer": self._sender.denied} if self._sender.denied else {}
 
     def _gained(self, shards: Collection[int]) -> None:
         self._fresh.update(shards)
@@ -309,7 +323,11 @@ class Service:
         self._changes.tell(task_id)
 
     def _figures(self) -> bytes:
-        return self._metrics.text(outbox_age_s=self._deliverer.oldest_s(), followed=self._follower.count)
+        return self._metrics.text(
+            outbox_age_s=self._deliverer.oldest_s(),
+            followed=self._follower.count,
+            denied=bool(self._sender.denied),
+        )
 
     async def _sweep(self) -> None:
         while True:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from translator.observe.event import Event, Kind
@@ -116,6 +116,7 @@ class Open:
         waits: it has not been submitted.
         runs: the engine has not been told to forget it.
         backlog: how many events agent-server does not hold.
+        unheld: attempt → its highest seq, of every attempt with such events.
         parked: why its events are not to be sent; empty: they are.
         agent_id: the agent that agent-server addressed.
         phase: as last told.
@@ -131,6 +132,7 @@ class Open:
     runs: bool
     backlog: int
     parked: str
+    unheld: Mapping[int, int] = field(default_factory=dict)
     agent_id: str = ""
     phase: str = ""
     attempt: int = 1
@@ -196,8 +198,16 @@ def parse_place(text: str) -> tuple[int, int]:
     return int(attempt), int(seq)
 
 
-def backlog_of(acked: tuple[int, int], attempt: int, seq: int, ends: Sequence[int]) -> int:
-    """How many events follow `acked`, where attempt n had ``ends[n - 1]`` and the last one has `seq`."""
-    held_attempt, held = acked
-    lengths = [*ends[: attempt - 1], seq]
-    return sum(lengths[max(0, held_attempt - 1) :]) - (held if held_attempt else 0)
+def unheld_of(acked: tuple[int, int], attempt: int, seq: int, ends: Sequence[int]) -> dict[int, int]:
+    """The attempts with events after `acked`, and the highest seq of each.
+
+    Attempt n had ``ends[n - 1]`` events, and the last one has `seq`.
+    """
+    lengths = enumerate([*ends[: attempt - 1], seq], 1)
+    return {number: length for number, length in lengths if (number, length) > acked}
+
+
+def backlog_of(acked: tuple[int, int], unheld: Mapping[int, int]) -> int:
+    """How many events follow `acked`, by what `unheld_of` says."""
+    attempt, held = acked
+    return sum(unheld.values()) - (held if attempt in unheld else 0)

@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 
 from translator.store.calls import CHUNK
 from translator.store.keys import ShardKeys, keys_of
-from translator.store.record import Open, backlog_of, parse_place
+from translator.store.record import Open, backlog_of, parse_place, unheld_of
 from translator.store.wrapped import wrapped
 
 _FIELDS = (
@@ -66,13 +66,14 @@ async def _describe(redis: Redis, ids: Sequence[bytes], waits: set[bytes], shard
 def _open(task_id: bytes, values: Sequence[bytes | None], waits: bool) -> Open:
     workflow, released, parked, revoked, *rest = values
     acked, attempt, seq, ends, agent_id, phase, final = [(value or b"").decode() for value in rest]
+    place = parse_place(acked or "0-0")
+    unheld = unheld_of(place, int(attempt or 1), int(seq or 0), [int(end) for end in ends.split()])
     return Open(
         task_id=task_id.decode(),
         waits=waits,
         runs=workflow is not None and released is None,
-        backlog=backlog_of(
-            parse_place(acked or "0-0"), int(attempt or 1), int(seq or 0), [int(end) for end in ends.split()]
-        ),
+        backlog=backlog_of(place, unheld),
+        unheld=unheld,
         parked=(parked or b"").decode(),
         revoked=revoked is not None,
         agent_id=agent_id,

@@ -8,11 +8,13 @@ import aiohttp
 import pytest
 import uvicorn
 
-from tests.unit.agent_server.link.frames import check_all
+from tests.unit.agent_server.link.frames import checked_frames
 from translator.agent_server.api import create_app
 from translator.agent_server.link.client import LinkClient
 from translator.agent_server.protocol import Answer
 from translator.agent_server.stand_in import StandIn
+
+__all__ = ["checked_frames"]
 
 
 class MemoryIntake:
@@ -93,9 +95,8 @@ async def stand_in():
 
 
 @pytest.fixture
-async def dial(stand_in, intake, monkeypatch):
-    """Links agents to the stand-in, with the options given; what each says is checked with the schema."""
-    check_all(monkeypatch)
+async def dial(stand_in, intake):
+    """Links agents to the stand-in, with the options given."""
     async with contextlib.AsyncExitStack() as stack:
 
         async def start(client_id="a", *, url=None, **options):

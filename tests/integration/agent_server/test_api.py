@@ -198,10 +198,15 @@ async def test_ready_as_long_as_the_probe_says_so(serve_api, http):
     async def ready():
         if troubles:
             raise troubles[0]
+        return notes
 
+    notes = {}
     url = await serve_api(ready=ready)
     async with http.get(url + "/readyz") as answer:
         assert (answer.status, await answer.json()) == (200, {"status": "ok"})
+    notes["agentServer"] = "denied"
+    async with http.get(url + "/readyz") as answer:
+        assert (answer.status, await answer.json()) == (200, {"status": "ok", "agentServer": "denied"})
     troubles.append(TemporaryError("Redis is away"))
     async with http.get(url + "/readyz") as answer:
         assert await error_of(answer, 503, "not-ready") == "Redis is away"

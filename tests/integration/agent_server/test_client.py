@@ -8,6 +8,7 @@ from aiohttp import web
 
 from translator.agent_server.client import AgentServerClient
 from translator.agent_server.protocol import EVENTS_PATH
+from translator.agent_server.verdict import DENIED_PAUSE_S, DeniedError
 from translator.errors import PermanentError, TemporaryError
 
 EVENT = {
@@ -17,6 +18,7 @@ EVENT = {
     "seq": 1,
     "time": "2026-01-01T00:00:00Z",
     "kind": "status",
+    "phase": "Pending",
 }
 NOW = datetime(2026, 11, 24, 2, 0, 0, tzinfo=UTC)
 
@@ -83,7 +85,7 @@ async def test_answers_that_ask_to_come_again(answering, status, header, seconds
     assert caught.value.retry_after == seconds
 
 
-@pytest.mark.parametrize("status", [301, 307, 400, 401, 403, 404, 413, 422])
+@pytest.mark.parametrize("status", [400, 409, 413, 422])
 async def test_answers_that_refuse(answering, status):
     async def handler(request):
         assert request.path == EVENTS_PATH
@@ -93,6 +95,23 @@ async def test_answers_that_refuse(answering, status):
     with pytest.raises(PermanentError) as caught:
         await send(url)
     assert str(caught.value) == f"POST {url}{EVENTS_PATH} was answered {status}: no: " + "步" * 196
+
+
+@pytest.mark.parametrize("status", [301, 307, 401, 403, 404])
+async def test_answers_that_deny_the_connection(answering, status):
+    asked = []
+
+    async def handler(request):
+        asked.append(request.path)
+        return web.Response(status=status, text="no", headers={"Location": "/elsewhere"})
+
+    async with AgentServerClient(await answering(handler)) as client:
+        for _ in range(3):
+            with pytest.raises(DeniedError) as caught:
+                await client.send([EVENT])
+            assert 0 < caught.value.retry_after <= DENIED_PAUSE_S
+        assert client.denied.startswith(f"POST {client.url} was answered {status}: no; ")
+    assert asked == [EVENTS_PATH], "what was denied is not asked again at once, nor elsewhere"
 
 
 @pytest.mark.parametrize(
@@ -124,6 +143,8 @@ async def test_a_large_batch_goes_through(stand_in):
     events = [
         {**EVENT, "seq": seq, "kind": "log", "step": "s", "lines": ["步" * 1000]} for seq in range(1, 1501)
     ]
+    for each in events:
+        del each["phase"]
     async with AgentServerClient(stand_in.url) as client:
         assert await client.send(events) == {("t", 1): 1500}
     assert stand_in.ledger.kept == events

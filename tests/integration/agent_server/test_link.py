@@ -343,7 +343,7 @@ async def test_a_wrong_token_is_said_and_tried_again(intake):
     async with StandIn(token="sesam") as served:
         async with LinkClient(f"{served.link}?clientId=a", token="other", timeout=0.1) as link:
             link.start(intake)
-            with pytest.raises(TemporaryError, match="401; check the token"):
+            with pytest.raises(TemporaryError, match="401; check agent-server's address"):
                 await link.send(WHOLE)
         async with LinkClient(f"{served.link}?clientId=a", token="sesam", timeout=5) as link:
             link.start(intake)

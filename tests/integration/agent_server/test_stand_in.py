@@ -15,7 +15,15 @@ TASK = {"taskId": "t1", "taskType": "CloudTask", "agentId": "a", "args": {"taskY
 
 
 def event(seq, kind="status", **body):
-    return {"taskId": "t", "agentId": "a", "attempt": 1, "seq": seq, "time": "", "kind": kind, **body}
+    return {
+        "taskId": "t",
+        "agentId": "a",
+        "attempt": 1,
+        "seq": seq,
+        "time": "2026-01-02T03:04:05Z",
+        "kind": kind,
+        **body,
+    }
 
 
 WHOLE = [

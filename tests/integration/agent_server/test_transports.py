@@ -7,18 +7,15 @@ import time
 
 import aiohttp
 import pytest
+import structlog
 
+from tests.unit.agent_server.link.frames import event
 from translator.agent_server.client import AgentServerClient
 from translator.agent_server.faults import Fault
 from translator.agent_server.protocol import BATCH_PATH, Known
 from translator.errors import PermanentError, TemporaryError
 
 TASK = {"taskId": "t1", "taskType": "CloudTask", "agentId": "a", "args": {"taskYaml": "x"}, "extra": [1]}
-
-
-def event(seq, kind="status", **body):
-    task = body.pop("task", "t")
-    return {"taskId": task, "agentId": "a", "attempt": 1, "seq": seq, "time": "", "kind": kind, **body}
 
 
 def whole(task="t"):
@@ -40,7 +37,7 @@ async def connect(request, stand_in, dial, serve_api):
         if request.param == "link":
             return await dial(**options)
         stand_in.agent = await serve_api()
-        return AgentServerClient(stand_in.url, **{"timeout": 5, **options})
+        return AgentServerClient(stand_in.url, **{"timeout": 5, "denied_pause": 0.05, **options})
 
     made = []
 
@@ -99,13 +96,59 @@ async def test_a_passing_refusal_asks_to_come_again(stand_in, sender, status):
     assert await sender.send(WHOLE) == {("t", 1): 3}
 
 
-@pytest.mark.parametrize("status", [400, 404, 422, 302])
+@pytest.mark.parametrize("status", [400, 409, 422])
 async def test_a_refusal_for_good_is_permanent(stand_in, sender, status):
     stand_in.faults.add(Fault(status=status))
     with pytest.raises(PermanentError, match=str(status)) as caught:
         await sender.send(WHOLE)
     assert caught.value.reason == "AgentServerRefused"
     assert await sender.send(whole("other")) == {("other", 1): 3}
+
+
+async def until_held(sender, events):
+    """Send as a service does: again after what may pass."""
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                return await sender.send(events)
+            except TemporaryError as error:
+                await asyncio.sleep(min(error.retry_after or 0.01, 0.05))
+
+
+@pytest.mark.parametrize("status", [301, 401, 403, 404, 405, 407])
+async def test_who_denies_the_connection_refuses_no_events(stand_in, sender, status):
+    stand_in.faults.add(Fault(status=status))
+    with structlog.testing.capture_logs() as said:
+        assert await until_held(sender, WHOLE) == {("t", 1): 3}
+    assert [each["log_level"] for each in said if "denies" in each["event"]] == ["error"]
+    assert str(status) in next(each["error"] for each in said if "denies" in each["event"])
+    assert sender.denied == ""
+    assert stand_in.ledger.kept == WHOLE
+    assert stand_in.ledger.violations == []
+
+
+async def test_a_wrong_token_makes_events_wait_until_it_is_right(stand_in, connect):
+    stand_in.token = "right"
+    sender = await connect(token="wrong", timeout=0.2)
+    with pytest.raises(TemporaryError, match="401"):
+        await until(sender, WHOLE, "401")
+    assert "401" in sender.denied
+    assert "check agent-server's address" in sender.denied
+    assert stand_in.ledger.kept == []
+    stand_in.token = "wrong"
+    assert await until_held(sender, WHOLE) == {("t", 1): 3}
+    assert sender.denied == ""
+
+
+async def until(sender, events, word):
+    """Send until the error says this."""
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                await sender.send(events)
+            except TemporaryError as error:
+                if word in error.message:
+                    raise
 
 
 @pytest.mark.parametrize("drop", ["before", "after"])

@@ -4,7 +4,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from translator.agent_server.verdict import failure, retry_after, succeeded
+from translator.agent_server.verdict import (
+    DENIAL_REMEDY,
+    DENIED_PAUSE_S,
+    DeniedError,
+    failure,
+    retry_after,
+    succeeded,
+)
 from translator.errors import PermanentError, TemporaryError
 
 NOW = datetime(2026, 11, 24, 2, 0, 0, tzinfo=UTC)
@@ -45,7 +52,7 @@ def test_these_are_worth_another_try(status):
     assert str(error) == f"POST http://x/e was answered {status}: busy"
 
 
-@pytest.mark.parametrize("status", [301, 307, 400, 401, 403, 404, 405, 409, 413, 415, 422])
+@pytest.mark.parametrize("status", [400, 409, 413, 415, 422])
 def test_these_are_not(status):
     error = failure("http://x/e", status, "<html>\n  no\n</html>" + "x" * 500, None)
     assert isinstance(error, PermanentError)
@@ -55,8 +62,17 @@ def test_these_are_not(status):
     assert len(str(error).partition(": ")[2]) == 200
 
 
+@pytest.mark.parametrize("status", [301, 307, 401, 403, 404, 405, 407])
+def test_these_are_about_the_whole_connection(status):
+    error = failure("http://x/e", status, "no", 4.0)
+    assert isinstance(error, DeniedError)
+    assert isinstance(error, TemporaryError)
+    assert error.retry_after == DENIED_PAUSE_S
+    assert str(error) == f"POST http://x/e was answered {status}: no; {DENIAL_REMEDY}"
+
+
 def test_an_empty_body_adds_nothing():
-    assert str(failure("http://x/e", 404, " \n", None)) == "POST http://x/e was answered 404"
+    assert str(failure("http://x/e", 400, " \n", None)) == "POST http://x/e was answered 400"
 
 
 def test_success_is_2xx():

@@ -8,7 +8,8 @@ state    what happens                      then
 DOWN     `dial_at` has come                whoever runs it connects, and tells `connected` or `lost`
 any      `lost`                            what was under way waits again; `dial_at` is later each time
 GREETING the server's hello                what it says it holds is settled, the rest goes again
-OPEN     `offer`                           frames go as far as the window lets them, the rest waits
+OPEN     `offer`                           what the server's hello said it holds is settled; frames of the
+                                           rest go as far as the window lets them, what is left waits
 other    `offer`                           it waits
 OPEN     held                              events up to it are forgotten; `Settled` where an offer is whole
 OPEN     refused                           `Declined` for every offer with events of the attempt
@@ -74,6 +75,7 @@ class AgentLink(Machine):
         self._biz_id = biz_id
         self._software = software
         self._outgoing = Outgoing(row_limit)
+        self._named: dict[Key, int] = {}
         self._working: int | None = None
         self._failures = 0
         self._opened = float("inf")
@@ -88,13 +90,21 @@ class AgentLink(Machine):
         """Events that are remembered, waiting or under way."""
         return self._outgoing.kept
 
-    def connected(self, now: float) -> None:
-        """A connection is there: say hello."""
+    def connected(self, now: float, unheld: Mapping[Key, int] | None = None) -> None:
+        """A connection is there: say hello.
+
+        Args:
+            now: the time.
+            unheld: every attempt of which it is not known that its events are held, and its highest seq, as
+                far as that is written down somewhere: the link itself remembers only what it was offered.
+        """
         super().connected(now)
         self._working = None
-        open_ = self._outgoing.open()
+        self._named = dict(unheld or {})
+        for key, seq in self._outgoing.open().items():
+            self._named[key] = max(seq, self._named.get(key, 0))
         self._say(
-            AgentHello(self._client_id, self._biz_id, self._software, self._heartbeat_s, open_),
+            AgentHello(self._client_id, self._biz_id, self._software, self._heartbeat_s, self._named),
             now,
         )
 
@@ -114,7 +124,7 @@ class AgentLink(Machine):
         self._working = None
         return super().lost(now)
 
-    def offer(self, offer: int, events: Sequence[Mapping[str, Any]], now: float) -> None:
+    def offer(self, offer: int, events: Sequence[Mapping[str, Any]], now: float) -> list[Action]:
         """Bring these events to the server, those of one attempt in order.
 
         Args:
@@ -125,8 +135,9 @@ class AgentLink(Machine):
         Raises:
             PermanentError: an event does not fit into a frame.
         """
-        self._outgoing.add(offer, events)
+        settled = self._outgoing.add(offer, events)
         self._pump(now)
+        return list(settled)
 
     def withdraw(self, offer: int) -> None:
         """Forget an offer; nobody waits for it any more."""
@@ -156,8 +167,10 @@ class AgentLink(Machine):
         self._opened = now
         self._know(hello)
         self._outgoing.allow(hello.row_limit, hello.window_events, hello.window_bytes)
-        settled = self._settle(hello.held, now)
-        return [Opened(hello), *settled]
+        # more than was named cannot be meant: what was never sent must not count as held
+        held = {key: min(seq, self._named[key]) for key, seq in hello.held.items() if key in self._named}
+        self._outgoing.know(held)
+        return [Opened(hello), *self._settle(held, now)]
 
     def _take(self, frame: Frame, now: float) -> list[Action]:
         if isinstance(frame, Held):

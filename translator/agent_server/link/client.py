@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Self
 
 import aiohttp
@@ -32,7 +32,7 @@ from translator.agent_server.link.connection import CLOSE_S, Connection
 from translator.agent_server.link.machine import GOING_AWAY, HEARTBEAT_S, MALFORMED, State
 from translator.agent_server.protocol.fields import Known, asked, read_known
 from translator.agent_server.protocol.frames import CALL_KNOWN, CALL_TASK, MAX_FRAME
-from translator.agent_server.verdict import MAX_RETRY_AFTER
+from translator.agent_server.verdict import DENIAL_REMEDY, MAX_RETRY_AFTER, is_denial
 from translator.errors import PermanentError, TemporaryError, TranslatorError
 
 DIAL_S = 10.0
@@ -86,9 +86,11 @@ class LinkClient:
         self._offers: dict[int, asyncio.Future[dict[Key, int]]] = {}
         self._numbers = itertools.count(1)
         self._trouble = "it was never there"
+        self._denied = ""
         self._running: asyncio.Task[None] | None = None
         self._storing: set[asyncio.Task[None]] = set()
         self._intake: Intake | None = None
+        self._unheld: Callable[[], Awaitable[Mapping[Key, int]]] | None = None
         self._calls = Calls(self._link, self._wake)
         self._opened = asyncio.Event()
 
@@ -101,19 +103,33 @@ class LinkClient:
         """Show this bearer token when it is dialled next; empty: none."""
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
 
+    @property
+    def denied(self) -> str:
+        """Why agent-server denies us the connection (a wrong token or address); empty: it does not."""
+        return self._denied
+
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *error: object) -> None:
         await self.close()
 
-    def start(self, intake: Intake, methods: Mapping[str, Method] | None = None) -> None:
+    def start(
+        self,
+        intake: Intake,
+        methods: Mapping[str, Method] | None = None,
+        *,
+        unheld: Callable[[], Awaitable[Mapping[Key, int]]] | None = None,
+    ) -> None:
         """Begin to dial.
 
         Args:
             intake: where tasks go.
             methods: what agent-server may call besides tasks, by name.
+            unheld: every attempt of which it is not known that its events are held, and its highest seq, as
+                stored; asked before each connection. None: only what `send` was given is known.
         """
+        self._unheld = unheld
         self._intake = intake
         self._calls.methods = {CALL_TASK: self._call_task, **(methods or {})}
         self._running = asyncio.create_task(self._run(), name="link")
@@ -152,7 +168,7 @@ class LinkClient:
         waiter: asyncio.Future[dict[Key, int]] = asyncio.get_running_loop().create_future()
         self._offers[number] = waiter
         try:
-            self._link.offer(number, events, self._now())
+            self._do(self._link.offer(number, events, self._now()))
             self._wake()
             async with asyncio.timeout(self._timeout):
                 return await waiter
@@ -206,8 +222,10 @@ class LinkClient:
                 was = self._trouble
                 try:
                     self._trouble = await self._converse(session)
-                except (aiohttp.ClientError, OSError) as error:
+                except (aiohttp.ClientError, OSError, TranslatorError) as error:
                     self._trouble = _told(error)
+                    if isinstance(error, aiohttp.WSServerHandshakeError) and is_denial(error.status):
+                        self._deny()
                 except Exception:  # noqa: BLE001 - a fault of ours must not end the link for good
                     _log.exception("the link failed", url=str(self._url))
                     self._trouble = "a fault of the translator"
@@ -218,7 +236,13 @@ class LinkClient:
                 if self._trouble != was:
                     _log.warning("link lost", url=str(self._url), error=self._trouble)
 
+    def _deny(self) -> None:
+        if not self._denied:
+            _log.error("agent-server denies the link: events wait", url=str(self._url), error=self._trouble)
+        self._denied = f"link {self._url}: {self._trouble}"
+
     async def _converse(self, session: aiohttp.ClientSession) -> str:
+        unheld = await self._unheld() if self._unheld else None
         async with asyncio.timeout(DIAL_S):
             socket = await session.ws_connect(
                 self._url,
@@ -226,7 +250,7 @@ class LinkClient:
                 max_msg_size=MAX_FRAME,
                 timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_S),
             )
-        self._link.connected(self._now())
+        self._link.connected(self._now(), unheld)
         self._connection = Connection(socket, self._link, self._act, self._now)
         try:
             return await self._connection.run()
@@ -249,7 +273,7 @@ class LinkClient:
         elif isinstance(action, Called | Replied):
             self._calls.act(action)
         elif isinstance(action, Opened):
-            self._trouble = ""
+            self._trouble = self._denied = ""
             self._opened.set()
             _log.info("link open", url=str(self._url), server=action.hello.software)
 
@@ -309,6 +333,6 @@ def _told(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return f"no answer within {DIAL_S:g} s"
     if isinstance(error, aiohttp.WSServerHandshakeError):
-        hint = "; check the token" if error.status in {401, 403} else ""
+        hint = f"; {DENIAL_REMEDY}" if is_denial(error.status) else ""
         return f"the request for a WebSocket was answered {error.status}{hint}"
     return str(error) or type(error).__name__

@@ -11,6 +11,7 @@ from typing import Any
 from aiohttp import web
 
 from translator import __version__
+from translator.agent_server.answering import refusal
 from translator.agent_server.collection import Collection
 from translator.agent_server.faults import Fault
 from translator.agent_server.link.actions import Action, Called, EventsCame, Greeted, Replied, TasksAnswered
@@ -20,7 +21,7 @@ from translator.agent_server.link.machine import GOING_AWAY, HEARTBEAT_S, REPLAC
 from translator.agent_server.link.server import ServerLink
 from translator.agent_server.protocol.fields import known_rows, read_asked
 from translator.agent_server.protocol.frames import CALL_KNOWN, MAX_FRAME
-from translator.agent_server.verdict import is_passing, retry_after
+from translator.agent_server.verdict import is_denial, is_passing, retry_after
 from translator.errors import TemporaryError
 
 _log = logging.getLogger(__name__)
@@ -43,6 +44,7 @@ class _Agent:
         self._came: asyncio.Queue[EventsCame] = asyncio.Queue()
         self._answers: set[asyncio.Task[None]] = set()
         self._cut: Callable[[], None] = lambda: None
+        self.deny = 0
 
     @property
     def linked(self) -> bool:
@@ -104,6 +106,11 @@ class _Agent:
             fault = self._collection.faults.take() or Fault()
             await asyncio.sleep(fault.delay)
             if fault.drop == "before":
+                self._cut()
+                return
+            if is_denial(fault.status):
+                # no frame says so: the connection goes, and the next request for one is answered with it
+                self.deny = fault.status
                 self._cut()
                 return
             if fault.status:
@@ -194,6 +201,10 @@ class Hub:
         client_id = request.query.get("clientId", "")
         if not client_id:
             raise web.HTTPBadRequest(reason="the URL must end in ?clientId=NAME")
+        agent = self._agents.get(client_id)
+        if agent is not None and agent.deny:
+            status, agent.deny = agent.deny, 0
+            return refusal(status, "fault", "answered so on command")
         socket = web.WebSocketResponse(max_msg_size=MAX_FRAME, timeout=CLOSE_S, compress=False)
         await socket.prepare(request)
         agent = self._agents.get(client_id)

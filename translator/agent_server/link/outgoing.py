@@ -71,6 +71,7 @@ class Outgoing:
         self._own_row_limit = row_limit
         self.allow(row_limit, 1, 1)
         self._lanes: dict[Key, _Lane] = {}
+        self._known: Mapping[Key, int] = {}
         self._offers: dict[int, tuple[set[Key], dict[Key, int]]] = {}
 
     @property
@@ -93,18 +94,30 @@ class Outgoing:
         self._window_events = events
         self._window_bytes = size
 
-    def add(self, offer: int, events: Sequence[Mapping[str, Any]]) -> None:
-        """Take events, of any attempts, those of one attempt in order.
+    def know(self, held: Mapping[Key, int]) -> None:
+        """Note up to where the server holds attempts; of those before, what it held is held still."""
+        self._known = held
+
+    def add(self, offer: int, events: Sequence[Mapping[str, Any]]) -> list[Settled]:
+        """Take events, of any attempts, those of one attempt in order; what is known to be held never goes.
 
         Raises:
             PermanentError: an event does not fit into a frame; none is taken.
         """
-        entries = [((event["taskId"], event["attempt"]), _entry(offer, event)) for event in events]
+        keyed = [((event["taskId"], event["attempt"]), event) for event in events]
+        entries = [
+            (key, _entry(offer, event)) for key, event in keyed if event["seq"] > self._known.get(key, 0)
+        ]
+        left = {key for key, _ in entries}
+        held = {key: self._known[key] for key, _ in keyed if key not in left}
+        if not left:
+            return [Settled(offer, held)]
         for key, entry in entries:
             lane = self._lanes.setdefault(key, _Lane())
             lane.waiting.append(entry)
             lane.offers[offer] = entry.seq
-        self._offers[offer] = ({key for key, _ in entries}, {})
+        self._offers[offer] = (left, held)
+        return []
 
     def withdraw(self, offer: int) -> None:
         """Forget an offer; what of it is under way is answered still."""

@@ -1,4 +1,4 @@
-"""Two ends and a channel that loses, repeats, swaps and breaks: nothing is lost, nothing kept twice."""
+"""Two ends that restart and a channel that loses, repeats, swaps and breaks: nothing is lost or repeated."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from translator.agent_server.link.actions import (
     EventsCame,
     Greeted,
     HangUp,
+    Opened,
     Settled,
     TasksAnswered,
     TasksCame,
@@ -31,10 +32,8 @@ class Link(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         self.now = 0.0
-        self.agent = AgentLink("a", row_limit=3, heartbeat_s=5, patience_s=20)
-        self.server = ServerLink(
-            row_limit=4, window_events=WINDOW, window_bytes=700, heartbeat_s=5, patience_s=20
-        )
+        self.agent, self.server = self._agent(), self._server()
+        self.said_to_be_held = {}
         self.up, self.down = deque(), deque()
         # the service's side: what it has told, what is not acknowledged, what it has offered
         self.told = {}
@@ -49,7 +48,26 @@ class Link(RuleBasedStateMachine):
         self.handed = []
         self.answered = []
 
+    @staticmethod
+    def _agent():
+        return AgentLink("a", row_limit=3, heartbeat_s=5, patience_s=20)
+
+    @staticmethod
+    def _server():
+        return ServerLink(row_limit=4, window_events=WINDOW, window_bytes=700, heartbeat_s=5, patience_s=20)
+
     # the service
+
+    @rule()
+    def the_service_restarts(self):
+        """What is durable stays: the outbox, and the tasks that were stored."""
+        self._lost(self.server)
+        self.agent = self._agent()
+        self.agent.dial_at = self.now
+        self.offers.clear()
+        self.storing.clear()
+        self.up.clear()
+        self.down.clear()
 
     @rule(task=TASKS, lines=st.lists(st.integers(0, 3), min_size=1, max_size=4))
     def tell(self, task, lines):
@@ -83,7 +101,7 @@ class Link(RuleBasedStateMachine):
         if events:
             self.last_offer += 1
             self.offers[self.last_offer] = Counter((each["taskId"], each["attempt"]) for each in events)
-            self.agent.offer(self.last_offer, events, self.now)
+            self._act(self.agent, self.agent.offer(self.last_offer, events, self.now))
             self._collect()
 
     @precondition(lambda self: self.offers)
@@ -109,6 +127,18 @@ class Link(RuleBasedStateMachine):
         self._collect()
 
     # agent-server
+
+    @rule()
+    def agent_server_restarts(self):
+        """What is durable stays: what it holds, and the tasks whose answers it has not got."""
+        self._lost(self.agent)
+        self.server = self._server()
+        self.came.clear()
+        self.up.clear()
+        self.down.clear()
+        left = [(each,) * 2 for each in self.handed[len(self.answered) :]]
+        if left:
+            self.server.hand_over(left, self.now)
 
     @rule(count=st.integers(1, 3))
     def hand_over(self, count):
@@ -139,7 +169,9 @@ class Link(RuleBasedStateMachine):
         self._lost(self.server)
         self.up.clear()
         self.down.clear()
-        self.agent.connected(self.now)
+        self.said_to_be_held = {}
+        unheld = {key: waiting[-1]["seq"] for key, waiting in self.outbox.items() if waiting}
+        self.agent.connected(self.now, unheld)
         self.server.connected(self.now)
         self._collect()
 
@@ -221,7 +253,10 @@ class Link(RuleBasedStateMachine):
     def _collect(self):
         for end, pipe in ((self.agent, self.up), (self.server, self.down)):
             for text in end.frames():
-                check(text, by_server=end is self.server)
+                frame = check(text, by_server=end is self.server)
+                for each in frame["events"] if frame["type"] == "events" else ():
+                    held = self.said_to_be_held.get((each["taskId"], each["attempt"]), 0)
+                    assert each["seq"] > held, "sent although the server's hello said that it is held"
                 pipe.append(text)
 
     def _receive(self, end, text):
@@ -236,6 +271,8 @@ class Link(RuleBasedStateMachine):
             if isinstance(action, HangUp):
                 self._lost(self.agent)
                 self._lost(self.server)
+            elif isinstance(action, Opened):
+                self.said_to_be_held = dict(action.hello.held)
             elif isinstance(action, Settled):
                 del self.offers[action.offer]
                 for key, seq in action.held.items():

@@ -14,6 +14,7 @@ from translator.agent_server.link.actions import (
     HangUp,
     Opened,
     Replied,
+    Settled,
     TasksAnswered,
     TasksCame,
     Ticket,
@@ -99,6 +100,7 @@ def test_an_answer_that_does_not_come_ends_the_connection(pair):
 def test_a_second_hello_changes_nothing(pair):
     hello = {
         "type": "hello", "version": 1, "heartbeatSeconds": 1, "capabilities": [], "clientId": "b", "open": [],
+        "software": "", "bizId": "",
     }  # fmt: skip
     assert pair.server.receive(json.dumps(hello), 1.0) == []
     assert pair.server.state is State.OPEN
@@ -227,12 +229,32 @@ def test_too_many_calls_are_busy(pair):
     assert refused.error[0] == "busy"
 
 
+def test_after_a_restart_what_the_server_holds_of_stored_attempts_is_not_sent():
+    agent, server = AgentLink("a"), ServerLink()
+    early = [log(seq) for seq in range(1, 3)]
+    assert agent.offer(1, early, 0.0) == []
+    agent.connected(0.0, {("t", 1): 9, ("other", 2): 4})
+    server.connected(0.0)
+    (greeted,) = [action for text in agent.frames() for action in server.receive(text, 0.0)]
+    assert greeted.hello.open == {("t", 1): 9, ("other", 2): 4}
+    # more than was named cannot be meant
+    server.welcome({("t", 1): 7, ("other", 2): 99, ("who", 1): 5}, 0.0)
+    opened, settled = [action for text in server.frames() for action in agent.receive(text, 0.0)]
+    assert (type(opened), settled) == (Opened, Settled(1, {("t", 1): 7}))
+    assert agent.offer(2, [log(seq) for seq in range(3, 6)], 0.0) == [Settled(2, {("t", 1): 7})]
+    assert agent.offer(3, [log(seq) for seq in range(6, 10)], 0.0) == []
+    other = [event(seq, task="other", attempt=2) for seq in (4, 5)]
+    assert agent.offer(4, other, 0.0) == []
+    sent = [[each["seq"] for each in json.loads(text)["events"]] for text in agent.frames()]
+    assert sorted(sent) == [[5], [8, 9]]
+
+
 def test_a_side_that_takes_no_calls_is_not_called():
     agent = AgentLink("a")
     agent.connected(0.0)
     hello = {
         "type": "hello", "version": 1, "heartbeatSeconds": 1, "capabilities": ["events"], "held": [],
-        "rowLimit": 1, "window": {"events": 1, "bytes": 1},
+        "rowLimit": 1, "window": {"events": 1, "bytes": 1}, "software": "",
     }  # fmt: skip
     agent.receive(json.dumps(hello), 0.0)
     with pytest.raises(TemporaryError, match="takes no calls"):
