@@ -5,8 +5,9 @@ dropped is noted in the record's ``gaps``, and neighbouring ones of a step becom
 shows them).
 
 Events that were perhaps sent stay, so that a repeat is always the same: a request begins after ``acked``, and
-holds no more than `HEAD_EVENTS` events of one attempt with `HEAD_BYTES` bytes (or one event). So `spill`
-should be a few times `HEAD_BYTES`: below it, the newest would be dropped.
+holds no more than `HEAD_EVENTS` events of one attempt with `HEAD_BYTES` bytes (or one event). The newest
+`TAIL_BYTES` stay too, however little room there is beside them: what is dropped is the oldest of the rest,
+and the limit is then exceeded by what was perhaps sent.
 """
 
 from __future__ import annotations
@@ -22,10 +23,13 @@ HEAD_EVENTS: Final = 128
 HEAD_BYTES: Final = 1024 * 1024
 """Bytes of the events of a task that one request may hold (a bigger event goes alone)."""
 
+TAIL_BYTES: Final = 64 * 1024
+"""Of the newest log events of a task, kept whatever its limit is (but no more than the limit)."""
+
 SHRINK = owner(
     Step.SHRINK,
     """#!lua flags=allow-oom
--- ARGV id keep spill head_events head_bytes
+-- ARGV id keep spill head_events head_bytes tail_bytes
 local task, events, inbox, open, known, expiring, sizes = unpack(KEYS)
 local keep, spill = tonumber(ARGV[2]), tonumber(ARGV[3])
 local bytes = tonumber(redis.call('ZSCORE', sizes, ARGV[1]) or '0')
@@ -57,14 +61,17 @@ for _, gap in ipairs(gaps) do
   end
 end
 local frozen = (head_attempt == acked_attempt and acked_seq or 0) + most
-local head_seq, head_size = 0, 0
+local head_seq, head_size, head_log = 0, 0, 0
 for _, entry in ipairs(unacked) do
   local attempt, seq = place(entry[1])
-  head_size = head_size + #fields(entry).event
+  local of = fields(entry)
+  head_size = head_size + #of.event
   if attempt ~= head_attempt or seq > frozen then break end
   if head_seq > 0 and head_size > tonumber(ARGV[5]) then break end
   head_seq = seq
+  if of.rows then head_log = head_log + #of.event end
 end
+spill = math.max(spill, head_log + math.min(spill, tonumber(ARGV[6])))
 local function is_head(attempt, seq)
   return not is_acked(attempt, seq) and attempt == head_attempt and seq <= head_seq
 end

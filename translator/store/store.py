@@ -24,7 +24,7 @@ from translator.store.catalogue import Catalogue
 from translator.store.indexes import Indexes
 from translator.store.kept import Kept, parse_gaps
 from translator.store.keys import SHARDS, ShardKeys, keys_of
-from translator.store.log_cap import HEAD_BYTES, HEAD_EVENTS, SHRINK
+from translator.store.log_cap import HEAD_BYTES, HEAD_EVENTS, SHRINK, TAIL_BYTES
 from translator.store.rebuild import REBUILD
 from translator.store.record import (
     NewTask,
@@ -292,14 +292,15 @@ class Store:
         Args:
             task_id: of the task.
             keep: down to so many bytes of all while agent-server holds the oldest; None: as set.
-            spill: down to so many bytes whether it holds them or not; None: as set.
+            spill: down to so many bytes whether it holds them or not; None: as set. The newest `TAIL_BYTES`
+                stay beside what was perhaps sent.
 
         Returns:
             The bytes of log events that are kept now.
         """
         keep = self._keep_bytes if keep is None else keep
         spill = max(keep, self._spill_bytes if spill is None else spill)
-        args = [task_id, keep, spill, HEAD_EVENTS, HEAD_BYTES]
+        args = [task_id, keep, spill, HEAD_EVENTS, HEAD_BYTES, TAIL_BYTES]
         return int(await self._run(SHRINK, task_id, args, "shrink"))
 
     async def revoke(self, task_id: str, why: str) -> tuple[Revocation, str]:

@@ -95,6 +95,27 @@ async def test_a_long_absence_costs_the_oldest_lines_and_no_status(store):
     assert 0 < lines * 1010 / 2 < 200_000 + 130_000
 
 
+@pytest.mark.parametrize("limit", [3_000, 30_000, 150_000])
+async def test_however_small_the_limit_the_newest_lines_stay(store, limit):
+    """As where many tasks share the limit for all of them: what one request may hold is over their share."""
+    events = [told(2), *(log(seq) for seq in range(3, 600)), told(600)]
+    record = await grow(store, await accepted(store), events)
+    size = await store.shrink("t1", keep=limit, spill=limit)
+    assert await store.shrink("t1", keep=limit, spill=limit) == size, "what is small enough stays as it is"
+    assert size < max(limit, 128 * 1200) + min(limit, 64 * 1024) + 1200
+    got = await outbox(store)
+
+    assert [each["seq"] for each in got] == list(range(1, record.state.seq + 1))
+    assert [each["seq"] for each in got if each["kind"] == "step"] == [2, 600]
+    [gap] = [each for each in got if each["kind"] == "gap"]
+    whole = [each["seq"] for each in got if each.get("lines")]
+    first, last = [seq for seq in whole if seq < gap["seq"]], [seq for seq in whole if seq > gap["seq"]]
+    assert first == [1, *range(3, 129)], "what was perhaps sent"
+    assert last == list(range(600 - len(last), 600)), "the newest"
+    assert len(last) >= min(limit, 64 * 1024) // 1300
+    assert gap["missing"] == 2 * (last[0] - gap["seq"])
+
+
 async def test_what_was_perhaps_sent_never_changes(store):
     record = await grow(store, await accepted(store), [log(seq) for seq in range(2, 190)])
     before = [each.text for each in await store.outbox("t1", 128)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from functools import cache
 from pathlib import Path
 
 import jsonschema
@@ -42,8 +43,18 @@ def check(text, *, by_server):
     frame = json.loads(text)
     VALIDATORS[_name(frame, by_server)].validate(frame)
     for each in frame["events"] if frame["type"] == "events" else ():
-        EVENT.validate(each)
+        check_event(each)
     return frame
+
+
+def check_event(event):
+    """Validate one event; those that differ in nothing but their seq once, as it takes its time."""
+    _check_event(json.dumps({**event, "seq": min(event["seq"], 2)}, sort_keys=True))
+
+
+@cache
+def _check_event(text):
+    EVENT.validate(json.loads(text))
 
 
 @pytest.fixture(autouse=True)
@@ -73,7 +84,11 @@ def checked_frames(monkeypatch):
         return receive(self, text, now)
 
     async def posted(self, events):
-        faults.extend(str(fault) for each in events for fault in EVENT.iter_errors(each))
+        try:
+            for each in events:
+                check_event(each)
+        except jsonschema.ValidationError as error:
+            faults.append(error.message)
         return await send(self, events)
 
     monkeypatch.setattr(Machine, "_put", said)
