@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from typing import Final
 
 from fastapi import Request
 from starlette.requests import ClientDisconnect
@@ -11,18 +11,22 @@ from starlette.requests import ClientDisconnect
 from translator.agent_server.api_error import ApiError
 from translator.agent_server.json_text import parse_json
 
+AT_ONCE: Final = 2
+"""Bodies of the largest size that all callers together may be sending, so that memory stays bounded."""
 
-@dataclass(frozen=True, slots=True)
+
 class BodyReader:
     """Reads bodies; FastAPI's own way has no limits, and answers in its own form.
 
-    Attributes:
+    Args:
         limit: bytes that a body may have.
         seconds: within which it must have come.
     """
 
-    limit: int
-    seconds: float
+    def __init__(self, limit: int, seconds: float) -> None:
+        self._limit = limit
+        self._seconds = seconds
+        self._left = AT_ONCE * limit
 
     async def json(self, request: Request) -> object:
         """The data in a request's body.
@@ -36,22 +40,28 @@ class BodyReader:
             message = f"Content-Type must be application/json, not {content_type[:64] or 'absent'}"
             raise ApiError(415, "wrong-content-type", message)
         declared = request.headers.get("content-length", "")
-        if declared.isdigit() and len(declared) < 20 and int(declared) > self.limit:
+        if declared.isdigit() and len(declared) < 20 and int(declared) > self._limit:
             raise self._too_large()
         body = bytearray()
         try:
-            async with asyncio.timeout(self.seconds):
+            async with asyncio.timeout(self._seconds):
                 async for part in request.stream():
-                    body += part
-                    if len(body) > self.limit:
+                    if len(body) + len(part) > self._limit:
                         raise self._too_large()
+                    if len(part) > self._left:
+                        message = "too many large bodies are coming at once"
+                        raise ApiError(503, "busy", message, {"Retry-After": "1", "Connection": "close"})
+                    self._left -= len(part)
+                    body += part
         except TimeoutError as error:
-            message = f"the body did not come within {self.seconds:g} s"
+            message = f"the body did not come within {self._seconds:g} s"
             raise ApiError(408, "body-timeout", message, {"Connection": "close"}) from error
         except ClientDisconnect as error:
             raise ApiError(400, "incomplete-body", "the connection ended before the body did") from error
+        finally:
+            self._left += len(body)
         return parse_json(bytes(body))
 
     def _too_large(self) -> ApiError:
-        message = f"a body may have {self.limit} bytes"
+        message = f"a body may have {self._limit} bytes"
         return ApiError(413, "body-too-large", message, {"Connection": "close"})

@@ -123,6 +123,31 @@ async def test_a_slow_body_is_given_up(serve_api):
     assert b'"body-timeout"' in answer
 
 
+async def test_large_bodies_that_come_at_once_have_a_limit_in_all(serve_api, intake, http):
+    url = await serve_api(max_body=1000)
+    head = f"POST {BATCH_PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    writers, answers = [], []
+    for _ in range(5):
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+        writer.write(head.encode() + b"Content-Length: 1000\r\n\r\n[" + b" " * 900)
+        writers.append(writer)
+        answers.append(asyncio.create_task(reader.read()))
+    done, waiting = await asyncio.wait(answers, return_when=asyncio.FIRST_COMPLETED)
+    while len(done) < 3:
+        more, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        done |= more
+    for each in done:
+        assert each.result().startswith(b"HTTP/1.1 503 ")
+        assert b'"busy"' in each.result()
+    async with http.post(url + BATCH_PATH, json=[]) as answer:
+        assert answer.status == 200, "small ones have room still"
+    for writer in writers:
+        writer.transport.abort()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    async with http.post(url + BATCH_PATH, data=b"[]".ljust(1000), headers=JSON) as answer:
+        assert answer.status == 200
+
+
 async def test_a_caller_who_leaves_in_mid_body_harms_nobody(serve_api, intake, http):
     url = await serve_api()
     _, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
