@@ -7,12 +7,14 @@ import os
 import signal
 import sys
 
-from tests.integration.service.rounds import cloud_task, revoke
+from tests.integration.service.rounds import cloud_task, eventually, revoke
 from translator.agent_server.faults import Fault
+from translator.agent_server.ledger import Ledger
 from translator.agent_server.protocol import BATCH_PATH, CALL_PATH
 from translator.agent_server.stand_in import StandIn
 from translator.service.factory import running
 from translator.settings import Settings
+from translator.store.store import Store
 
 
 async def submit(http, stand_in, *items):
@@ -58,6 +60,35 @@ async def test_whatever_the_link_suffers(stand_in, http, tmp_path):
     assert lines(stand_in, "t1") == ["1", "2", "3", "4", "5"]
     assert stand_in.ledger.violations == []
     assert stand_in.faults.take() is None, "the faults were not all met"
+
+
+async def test_after_a_restart_nothing_is_sent_that_is_held(stand_in, http, tmp_path, monkeypatch):
+    sent, take = [], Ledger.take
+
+    def taken(self, events):
+        sent.extend(each["seq"] for each in events)
+        return take(self, events)
+
+    async def cut_off(*_):
+        """The process ends before it has noted what agent-server holds."""
+
+    monkeypatch.setattr(Ledger, "take", taken)
+    settings = settings_for(stand_in, tmp_path).model_copy(update={"flush_seconds": 0.1})
+    with monkeypatch.context() as dying:
+        dying.setattr(Store, "acknowledge", cut_off)
+        async with running(settings), asyncio.timeout(60):
+            await submit(http, stand_in, cloud_task("t1", *(f"echo {n}" for n in range(6))))
+            assert (await stand_in.final("t1"))["phase"] == "Succeeded"
+    assert len(set(sent)) > 12
+    sent.clear()
+    # an event a request: what the outbox gives first is far from all that is held
+    async with running(settings.model_copy(update={"row_limit": 1})) as again:
+
+        async def is_done():
+            return not await again.service.unheld()
+
+        await eventually(is_done)
+    assert sent == []
 
 
 async def test_a_task_is_cancelled_and_submitted_by_a_call(stand_in, http, tmp_path):

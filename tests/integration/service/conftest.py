@@ -45,7 +45,8 @@ def start_round(store, stand_in, engine, http):
     @asynccontextmanager
     async def start(*, engine=engine, server=None, store=store, sweep_seconds=0.2, **options):
         async with AsyncExitStack() as stack:
-            sender = AgentServerClient(server or stand_in.url, timeout=options.pop("timeout", 5.0))
+            timeout = options.pop("timeout", 5.0)
+            sender = AgentServerClient(server or stand_in.url, timeout=timeout, denied_pause=0.05)
             stack.push_async_callback(sender.close)
             service = Service(
                 store,

@@ -72,6 +72,26 @@ async def test_a_refused_task_is_parked_and_holds_up_no_other(round_, store, sta
         assert again.lines("bad") == ["1", "2", "3"]
 
 
+async def test_a_wrong_token_parks_nothing_and_is_told(round_, store, http):
+    round_.stand_in.token = "another"
+    await round_.post(cloud_task("t1", COUNT))
+
+    async def is_told():
+        async with http.get(round_.url + "/readyz") as answer:
+            return "401" in (await answer.json()).get("agentServer", "")
+
+    await eventually(is_told)
+    async with http.get(round_.url + "/metrics") as answer:
+        figures = await answer.text()
+    assert "translator_agent_server_denied 1.0" in figures
+    assert 'translator_delivery_failures_total{kind="denied"}' in figures
+    assert (await store.load("t1")).parked == ""
+    round_.stand_in.token = ""
+    assert (await round_.outcome("t1"))["phase"] == "Succeeded"
+    async with http.get(round_.url + "/readyz") as answer:
+        assert await answer.json() == {"status": "ok"}
+
+
 async def test_a_task_that_always_fails_to_go_out_takes_no_slot(start_round):
     async with start_round(parallel_deliveries=1) as round_:
         stand_in = round_.stand_in
