@@ -25,7 +25,9 @@ from translator.agent_server.verdict import (
     DENIED_PAUSE_S,
     EXCERPT,
     DeniedError,
+    denial,
     failure,
+    is_denial,
     retry_after,
     succeeded,
 )
@@ -168,7 +170,8 @@ class AgentServerClient:
                 if not succeeded(answer.status):
                     # an encoded character has at most four bytes
                     start = await _read(answer, EXCERPT * 4)
-                    raise failure(self.url, answer.status, start.decode(errors="replace"), wait)
+                    told = denial if is_denial(answer.status) else failure
+                    raise told(self.url, answer.status, start.decode(errors="replace"), wait)
                 return read(await _read(answer, MAX_ANSWER))
         except TimeoutError as error:
             raise TemporaryError(f"POST {self.url} had no answer within {self._seconds:g} s") from error

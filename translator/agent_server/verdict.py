@@ -55,10 +55,7 @@ def failure(url: str, status: int, excerpt: str, wait: float | None) -> Temporar
         excerpt: the start of the body; of it, the first `EXCERPT` characters are told.
         wait: seconds that the answer's Retry-After asked for.
     """
-    body = " ".join(excerpt.split())[:EXCERPT]
-    message = f"POST {url} was answered {status}" + (f": {body}" if body else "")
-    if is_denial(status):
-        return DeniedError(f"{message}; {DENIAL_REMEDY}", retry_after=max(wait or 0.0, DENIED_PAUSE_S))
+    message = _answered(url, status, excerpt)
     if is_passing(status):
         return TemporaryError(message, retry_after=wait)
     return PermanentError(
@@ -66,6 +63,17 @@ def failure(url: str, status: int, excerpt: str, wait: float | None) -> Temporar
         reason="AgentServerRefused",
         remedy="ask agent-server's log why, then replay the parked events",
     )
+
+
+def denial(url: str, status: int, excerpt: str, wait: float | None) -> DeniedError:
+    """The error that a status is of which `is_denial` says so; arguments as of `failure`."""
+    message = f"{_answered(url, status, excerpt)}; {DENIAL_REMEDY}"
+    return DeniedError(message, retry_after=max(wait or 0.0, DENIED_PAUSE_S))
+
+
+def _answered(url: str, status: int, excerpt: str) -> str:
+    body = " ".join(excerpt.split())[:EXCERPT]
+    return f"POST {url} was answered {status}" + (f": {body}" if body else "")
 
 
 def retry_after(value: str | None, now: datetime) -> float | None:

@@ -125,7 +125,7 @@ class Metrics:
         """Redis refused a transaction."""
         self._fenced.inc()
 
-    def text(self, *, outbox_age_s: float, followed: int, denied: bool) -> bytes:
+    def text(self, *, outbox_age_s: float, followed: int, denied: bool = False) -> bytes:
         """All of it now."""
         self._age.set(outbox_age_s)
         self._followed.set(followed)

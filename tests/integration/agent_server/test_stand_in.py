@@ -9,6 +9,7 @@ from translator.agent_server.client import AgentServerClient
 from translator.agent_server.faults import Fault
 from translator.agent_server.protocol import BATCH_PATH, LOG_PATH
 from translator.agent_server.stand_in import StandIn
+from translator.agent_server.verdict import DeniedError
 from translator.errors import PermanentError, TemporaryError
 
 TASK = {"taskId": "t1", "taskType": "CloudTask", "agentId": "a", "args": {"taskYaml": "x"}, "extra": [1]}
@@ -166,7 +167,7 @@ async def test_one_token_serves_both_ways(serve_api, intake, http):
         async with AgentServerClient(served.url, token="sesam") as client:
             await client.send(WHOLE)
         async with AgentServerClient(served.url, token="other") as client:
-            with pytest.raises(PermanentError, match="401"):
+            with pytest.raises(DeniedError, match="401"):
                 await client.send(WHOLE)
 
 

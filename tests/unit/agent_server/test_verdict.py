@@ -8,7 +8,9 @@ from translator.agent_server.verdict import (
     DENIAL_REMEDY,
     DENIED_PAUSE_S,
     DeniedError,
+    denial,
     failure,
+    is_denial,
     retry_after,
     succeeded,
 )
@@ -54,6 +56,7 @@ def test_these_are_worth_another_try(status):
 
 @pytest.mark.parametrize("status", [400, 409, 413, 415, 422])
 def test_these_are_not(status):
+    assert not is_denial(status)
     error = failure("http://x/e", status, "<html>\n  no\n</html>" + "x" * 500, None)
     assert isinstance(error, PermanentError)
     assert error.reason == "AgentServerRefused"
@@ -64,7 +67,8 @@ def test_these_are_not(status):
 
 @pytest.mark.parametrize("status", [301, 307, 401, 403, 404, 405, 407])
 def test_these_are_about_the_whole_connection(status):
-    error = failure("http://x/e", status, "no", 4.0)
+    assert is_denial(status)
+    error = denial("http://x/e", status, "no", 4.0)
     assert isinstance(error, DeniedError)
     assert isinstance(error, TemporaryError)
     assert error.retry_after == DENIED_PAUSE_S
