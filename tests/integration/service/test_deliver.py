@@ -80,11 +80,14 @@ async def test_a_wrong_token_parks_nothing_and_is_told(round_, store, http):
         async with http.get(round_.url + "/readyz") as answer:
             return "401" in (await answer.json()).get("agentServer", "")
 
+    async def is_counted():
+        async with http.get(round_.url + "/metrics") as answer:
+            figures = await answer.text()
+        failed = 'translator_delivery_failures_total{kind="denied"}' in figures
+        return failed and "translator_agent_server_denied 1.0" in figures
+
     await eventually(is_told)
-    async with http.get(round_.url + "/metrics") as answer:
-        figures = await answer.text()
-    assert "translator_agent_server_denied 1.0" in figures
-    assert 'translator_delivery_failures_total{kind="denied"}' in figures
+    await eventually(is_counted)
     assert (await store.load("t1")).parked == ""
     round_.stand_in.token = ""
     assert (await round_.outcome("t1"))["phase"] == "Succeeded"
