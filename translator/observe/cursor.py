@@ -166,6 +166,35 @@ class Join:
             self.skipped = True
 
 
+def seconds_between(earlier: bytes, later: bytes) -> float:
+    """The seconds from one line's time to another's."""
+    whole = (utc(later) - utc(earlier)).total_seconds()
+    return whole + _fraction(later) - _fraction(earlier)
+
+
+def _fraction(time: bytes) -> float:
+    digits = time[19:29].rstrip(b"Z+-:")
+    return float(b"0" + digits) if digits[:1] == b"." else 0.0
+
+
+def leap(before: bytes, lines: Sequence[Line], seconds: float, after: bytes = b"") -> int | None:
+    """The place of the first line that is so much later than the one before it.
+
+    Args:
+        before: the time of the line before them.
+        lines: any number.
+        seconds: how much.
+        after: lines up to this time are no matter.
+    """
+    if not lines or lines[-1][0] <= after or seconds_between(before, lines[-1][0]) < seconds:
+        return None
+    for place, (time, _) in enumerate(lines):
+        if time[:18] != before[:18] and time > after and seconds_between(before, time) >= seconds:
+            return place
+        before = time
+    return None
+
+
 def _latest(times: Sequence[bytes]) -> bytes:
     """The latest time. A node may change its time zone, twice a year: then texts cannot be compared."""
     zone = times[-1][-6:].lstrip(b".0123456789")

@@ -34,7 +34,7 @@ from translator.engine.argo.stall import Progress, stop_when_stalled
 from translator.engine.argo.stretch import Stretch, time_of
 from translator.engine.argo.watching import Pace
 from translator.errors import TranslatorError
-from translator.observe.cursor import Cursor
+from translator.observe.cursor import Cursor, leap, seconds_between
 from translator.observe.executor import Line
 from translator.observe.lines import LONGEST, texts
 from translator.observe.observation import LogEnd, LogGap, LogLines
@@ -48,11 +48,14 @@ SILENCE_S = 600.0
 TURN_S = 10.0
 """Seconds after which a follow lets others read, if any wait."""
 
-AT_ONCE_S = 5.0
-"""Seconds in which a log is rotated once at most (kubelets look every ten)."""
-
 TOLD_S = 10.0
 """Seconds after a follow's end within which the kubelet tells that its container has ended, if it has."""
+
+CLOSE_S = 3.0
+"""Seconds between the last line of an older file and the first of the newer, in a log that grows fast."""
+
+LEAP_S = 9.0
+"""Seconds between two lines in which there may have been two rotations, and a whole file between them."""
 
 PATIENCE_S = 1.5
 """Seconds that an ended follow waits to be told so before it is begun anew."""
@@ -65,6 +68,8 @@ UNREADABLE_TRIES = 5
 
 UNROTATED = 1024 * 1024
 """Bytes: no kubelet rotates a smaller log (its default is 10 MiB), so all of it came in one piece."""
+
+HEADLESS = "the log was rotated before anybody could read it"
 
 Put = Callable[[LogObservation], Awaitable[None]]
 
@@ -108,10 +113,13 @@ class PodLog:
         self._received = 0
         self._failures = 0
         self._stalled = False
-        self._level_at = 0.0
+        self._taken = True
         self._before: Stretch | None = None
         self._ended_at = 0.0
         self._confirmed = False
+        self._forgotten = False
+        self._known = b""
+        self._given_at = 0.0
         self._parted: Stretch | None = None
         self._doubts = 0
         self._from_start = False
@@ -151,15 +159,23 @@ class PodLog:
         query = {"follow": "true"} if follow else {}
         if self._cursor.since and not self._from_start:
             query["sinceTime"] = self._cursor.since
-        if self._stalled and _now() - self._level_at > AT_ONCE_S:
-            self._before = None
         before, stretch = self._before, Stretch(self._cursor)
+        self._taken = True
         async with self._ask(query) as stream, self._kept_going(stream, stretch, follow=follow):
             self._before = None
             async for chunk in stream:
+                fresh = stretch.feed(chunk)
+                told = self._parted is stretch or not stretch.apart
+                leapt = self._leapt(fresh, stretch) if follow and told else None
                 self._received += len(chunk)
-                self._level_at = _now()
-                await self._give(stretch.feed(chunk), stretch, before)
+                self._taken = False
+                await self._give(fresh[:leapt], stretch, before)
+                self._taken = True
+                if leapt is not None:
+                    # whether a file lies between is seen where this line is found again, or is not
+                    self._known = max(await self._newest(), stretch.newest).encode()
+                    stream.stop()
+                    break
         if stream.stopped and not self._stalled:
             return False
         if stretch.strange:
@@ -170,6 +186,7 @@ class PodLog:
             return True
         if follow and stretch.joined:
             self._before, self._ended_at, self._confirmed = stretch, _now(), self._stalled
+            self._forgotten = self._stalled
         elif follow:
             self._before = before  # nothing in it says where it belongs
         if not self._stalled:
@@ -186,7 +203,12 @@ class PodLog:
             return False
         await self._give(stretch.finish(self._container.exit_code), stretch, before)
         await self._give(stretch.begin(), stretch, before)
+        if stretch.came and self._is_headless(stretch):
+            await self._lack(HEADLESS)
         return True
+
+    def _is_headless(self, stretch: Stretch) -> bool:
+        return not self._cursor.last and self._container.tells_start and not stretch.began
 
     async def _is_whole(self, stretch: Stretch) -> bool:
         """Whether an answer, which may have been cut off, holds the log's last line."""
@@ -217,7 +239,7 @@ class PodLog:
             stream.stop()
 
         watch = asyncio.ensure_future(
-            stop_when_stalled(lambda: self._progress(stretch), lambda: self._newest_but(stretch), stop)
+            stop_when_stalled(lambda: self._progress(stretch), self._newest_of_a_large_log, stop)
         )
         try:
             with self._slots.limit(TURN_S, stream.stop):
@@ -227,15 +249,11 @@ class PodLog:
             await asyncio.gather(watch, return_exceptions=True)
 
     def _progress(self, stretch: Stretch) -> Progress:
-        return Progress(self._received, stretch.newest)
+        return Progress(self._received, stretch.newest, self._taken)
 
-    async def _newest_but(self, stretch: Stretch) -> str:
+    async def _newest_of_a_large_log(self) -> str:
         """The time of the newest line, of a log that is large enough to have been rotated."""
-        now = _now()
-        newest = await self._newest() if self._resumed or self._received >= UNROTATED else ""
-        if newest <= stretch.newest:
-            self._level_at = now
-        return newest
+        return await self._newest() if self._resumed or self._received >= UNROTATED else ""
 
     async def _newest(self) -> str:
         last = b""
@@ -249,18 +267,49 @@ class PodLog:
         step = self._container.step
         if stretch.apart and self._parted is not stretch:
             self._parted = stretch
-            if before is not None and not stretch.skipped and await self._told_over(TOLD_S):
+            if before is not None and await self._goes_on(stretch, before):
                 fresh = before.continued(fresh, self._container.exit_code)
             else:
                 await self._lack("the log was rotated while nobody read it")
         if not fresh:
             return
-        if not self._cursor.last and self._container.tells_start and not stretch.began:
-            await self._lack("the log was rotated before anybody could read it")
+        if self._is_headless(stretch):
+            await self._lack(HEADLESS)
         self._failures = 0
+        self._given_at = _now()
         self._cursor = self._cursor.after(fresh)
         found = texts([text for _, text in fresh])
         await self._put(LogLines(step, found, self._cursor.as_json(), fresh[-1][0].decode()))
+
+    def _leapt(self, fresh: Sequence[Line], stretch: Stretch) -> int | None:
+        """The place of a line before which the kubelet may have left out a file.
+
+        A follow that lags, because whoever takes the lines is slow, or that the kubelet has forgotten, goes
+        on with the newest file at some time, however many there were.
+        """
+        if not self._cursor.last or not (self._resumed or self._received >= UNROTATED):
+            return None
+        # the newest may be the executor's
+        newest = stretch.newest.encode() if stretch.newest[:1].isdigit() else self._known
+        lines = [*fresh, (newest, b"")]
+        last, first = self._cursor.last.encode(), lines[0][0]
+        place = leap(last, lines, LEAP_S, self._known)
+        if place == 0 and _now() - self._given_at > seconds_between(last, first) - LEAP_S / 2:
+            # the process was silent, for as long as we have been waiting
+            place = leap(first, lines[1:], LEAP_S, self._known)
+            return place if place is None else place + 1
+        return place
+
+    async def _goes_on(self, stretch: Stretch, before: Stretch) -> bool:
+        """Whether a newer file is known to go on where the stretch before it ended."""
+        if stretch.skipped or not await self._told_over(TOLD_S):
+            return False
+        last, first = before.newest, stretch.first
+        if not first:
+            return before.exited
+        # a follow that missed a rotation had much to read when it came: one line followed the other closely
+        limit = LEAP_S if self._forgotten else CLOSE_S
+        return first[:1].isdigit() and seconds_between(last.encode(), first.encode()) < limit
 
     async def _lack(self, why: str) -> None:
         await self._put(LogGap(self._container.step, why, None, self._cursor.as_json()))

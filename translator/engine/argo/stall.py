@@ -28,10 +28,12 @@ class Progress:
     Attributes:
         received: bytes.
         newest: the time of its last line, as the kubelet gave it.
+        taken: whether all that came has been taken: while it has not, nothing more is read.
     """
 
     received: int
     newest: str
+    taken: bool = True
 
 
 async def stop_when_stalled(
@@ -47,7 +49,7 @@ async def stop_when_stalled(
     before = progress()
     while True:
         await asyncio.sleep(QUIET_S)
-        if progress() != before:
+        if progress() != before or not before.taken:
             before = progress()
             continue
         try:

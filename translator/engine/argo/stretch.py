@@ -28,6 +28,7 @@ class Stretch:
     def __init__(self, cursor: Cursor) -> None:
         self._lines = UserLines()
         self._join = Join(cursor)
+        self._first = b""
         self._last = b""
         self._open = b""
 
@@ -45,6 +46,11 @@ class Stretch:
     def exited(self) -> bool:
         """Whether Argo's executor said in it that the user's process has exited: then it reached the end."""
         return self._lines.exited
+
+    @property
+    def first(self) -> str:
+        """The time of the first line that came, as `newest`."""
+        return time_of(self._first)
 
     @property
     def newest(self) -> str:
@@ -73,6 +79,8 @@ class Stretch:
 
     def feed(self, chunk: bytes) -> Sequence[Line]:
         """Take the next bytes; return the user's lines in them that are new."""
+        if b" " not in self._first:
+            self._first += chunk[:100]
         done, end, rest = chunk.rpartition(b"\n")
         if end:
             _, inside, last = done.rpartition(b"\n")

@@ -1,0 +1,174 @@
+"""Whatever becomes of a log's files and of the connection: no line is lost silently, and none comes twice."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.unit.engine.argo.kubelet import CHECK_S, Kubelet, VirtualLoop
+from translator.engine.argo import pod_logs
+from translator.engine.argo.container import Container
+from translator.engine.argo.objects import Key
+from translator.engine.argo.outlet import LogObservation
+from translator.engine.argo.pod_logs import PodLog
+from translator.engine.argo.slots import Slots
+from translator.engine.argo.watching import Pace
+from translator.observe.observation import LogEnd, LogGap, LogLines
+
+EXECUTOR = {"name": "init", "image": "quay.io/argoproj/argoexec:v4.1.2"}
+POD = {
+    "metadata": {"name": "p", "namespace": "default", "uid": "u1"},
+    "spec": {"initContainers": [EXECUTOR]},
+}
+RUNS = {"containerID": "c1", "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}}}
+ENDED = {"containerID": "c1", "state": {"terminated": {"startedAt": "2026-01-01T00:00:00Z", "exitCode": 0}}}
+LIMIT = 2000
+
+seconds = st.sampled_from([0.0, 0.0, 0.001, 0.1, 0.5, 1.0, 3.0, 7.0, 11.0, 25.0])
+happenings = st.one_of(
+    st.tuples(st.just("write"), st.integers(1, 60), st.sampled_from([0.0, 0.0, 0.0, -0.004, -0.5])),
+    st.tuples(st.just("write"), st.integers(60, 200), st.just(0.0)),
+    st.tuples(st.just("cut"), st.just(1), st.booleans()),
+    st.tuples(st.just("away"), st.sampled_from([1, 4, 12]), st.booleans()),
+    st.tuples(st.just("restart"), st.sampled_from([0, 2, 15]), st.just(0.0)),
+    st.tuples(st.just("busy"), st.sampled_from([1, 6, 30]), st.just(0.0)),
+    st.tuples(st.just("hand over"), st.sampled_from([0, 3, 14]), st.just(0.0)),
+)
+
+
+class Reading:
+    """A log that is read while it is written; the reader keeps what it would have stored."""
+
+    def __init__(self, kubelet: Kubelet) -> None:
+        self.kubelet = kubelet
+        self.got: list[LogObservation] = []
+        self.cursor: dict[str, Any] = {}
+        self.container = Container(Key("default", "w"), POD, "main", "s")
+        self.container.see(RUNS)
+        self.free = asyncio.Event()
+        self.free.set()
+        self.slots = Slots(1)
+        self.task: asyncio.Task[None] | None = None
+
+    async def put(self, seen: LogObservation) -> None:
+        await self.free.wait()
+        self.got.append(seen)
+        if isinstance(seen, LogLines | LogGap):
+            self.cursor = dict(seen.cursor)
+
+    def start(self) -> None:
+        log = PodLog(
+            api=self.kubelet, container=self.container, cursor=self.cursor, put=self.put,  # type: ignore[arg-type]
+            slots=self.slots, pace=Pace(uniform=lambda low, high: high),
+        )  # fmt: skip
+        self.task = asyncio.ensure_future(log.run())
+
+    async def stop(self) -> None:
+        assert self.task is not None
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+
+
+async def disturb(reading: Reading, what: str, much: int, how: Any) -> None:
+    """Something happens to the reader of a log, or to its connection."""
+    loop = asyncio.get_running_loop()
+    if what == "cut":
+        reading.kubelet.cut(plainly=how)
+    elif what == "away":
+        reading.kubelet.away_until = loop.time() + much
+        reading.kubelet.cut(plainly=how)
+    elif what == "restart":
+        await reading.stop()
+        await asyncio.sleep(much)
+        reading.start()
+    elif what == "busy":
+        reading.free.clear()
+        loop.call_later(much, reading.free.set)
+    else:
+        async with reading.slots.turn():
+            await asyncio.sleep(much)
+
+
+def said(message: str) -> str:
+    """A line of Argo's executor."""
+    return f'time=2026-01-01T23:00:00Z level=INFO msg="{message}" argo=true'
+
+
+async def run(
+    script: list[Any], *, chunk: int, pace: float, tick: float, late: float, killed: bool
+) -> tuple[int, list[Any]]:
+    kubelet = Kubelet(limit=LIMIT, chunk=chunk, pace=pace)
+    reading = Reading(kubelet)
+
+    async def rotate() -> None:
+        await asyncio.sleep(tick)
+        while True:
+            kubelet.rotate()
+            await asyncio.sleep(CHECK_S)
+
+    rotating = asyncio.ensure_future(rotate())
+    kubelet.write(said("waiting for signals"))
+    reading.start()
+    written = 0
+    for wait, (what, much, how) in script:
+        await asyncio.sleep(wait)
+        if what == "write":
+            for _ in range(much):
+                kubelet.write(f"{written:06d}", how)
+                written += 1
+                await asyncio.sleep(0.002)
+        else:
+            await disturb(reading, what, much, how)
+    if any(what in ("cut", "away") and not how for _, (what, _, how) in script):
+        # a connection that seems to be ended just before its container ends is taken for ended by it
+        await asyncio.sleep(pod_logs.TOLD_S + 5)
+    if not killed:
+        kubelet.write(said("sub-process exited"))
+    kubelet.end()
+    await asyncio.sleep(late)
+    reading.container.see(ENDED)
+    assert reading.task is not None
+    async with asyncio.timeout(600):
+        await reading.task
+    rotating.cancel()
+    return written, reading.got
+
+
+def check(written: int, got: list[LogObservation]) -> None:
+    assert got[-1] == LogEnd("s")
+    expected, gap = 0, False
+    for seen in got[:-1]:
+        if isinstance(seen, LogGap):
+            gap = True
+            continue
+        assert isinstance(seen, LogLines)
+        for line in seen.lines:
+            number = int(line)
+            assert number >= expected, f"{number} came again, or after {expected - 1}"
+            assert number == expected or gap, f"{expected} to {number - 1} were lost without a word"
+            expected, gap = number + 1, False
+    assert expected == written or gap, f"{expected} to {written - 1} were lost without a word, at the end"
+
+
+@settings(max_examples=150, deadline=None, report_multiple_bugs=False)
+@given(
+    script=st.lists(st.tuples(seconds, happenings), max_size=12),
+    chunk=st.sampled_from([1, 7, 1000]),
+    pace=st.sampled_from([0.0, 0.0, 0.01, 0.3]),
+    tick=st.floats(0, CHECK_S),
+    late=st.sampled_from([0.0, 0.5, 3.0, 8.0]),
+    killed=st.booleans(),
+)
+def test_no_line_is_lost_without_a_word_and_none_comes_twice(script, chunk, pace, tick, late, killed):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pod_logs, "UNROTATED", LIMIT)
+        with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+            story = run(script, chunk=chunk, pace=pace, tick=tick, late=late, killed=killed)
+            written, got = runner.run(story)
+            if killed and not any(isinstance(seen, LogLines) and seen.lines for seen in got):
+                return  # of a process that was killed an empty log may be all
+            check(written, got)
