@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from translator.engine.argo.answers import Call, RefusedError
+from tests.e2e.kubectl import kubectl
 from translator.engine.argo.engine import ArgoEngine
-from translator.engine.argo.objects import workflow_path
 from translator.observe.event import Event, Kind
 from translator.observe.observation import Observation, WorkflowRef
 from translator.observe.reducer import begin, observe
@@ -116,6 +114,5 @@ class Cluster:
         for attempt in self.attempts:
             await self.engine.terminate(attempt.ref)
             await self.engine.release(attempt.ref)
-            call = Call("delete", "workflows", attempt.ref.namespace, attempt.ref.name)
-            with suppress(RefusedError):  # a test deleted it itself
-                await self.engine._api.delete(call, workflow_path(attempt.ref.namespace, attempt.ref.name))
+            where = ("-n", attempt.ref.namespace, "--ignore-not-found", "--wait=false")
+            await kubectl("delete", "workflow.argoproj.io", attempt.ref.name, *where)
