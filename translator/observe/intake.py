@@ -79,7 +79,10 @@ def _workflow(state: TaskState, seen: nodes.WorkflowSight) -> TaskState:
 def _with_node(step: StepState, seen: NodeSight | None) -> StepState:
     if seen is None:
         return step
-    return refined(step, seen) if step.phase.final else replace(step, node=seen.after(step.node))
+    if step.phase.final:
+        return refined(step, seen)
+    node = seen.after(step.node)
+    return step if node == step.node else replace(step, node=node)
 
 
 def _pod(state: TaskState, sights: Mapping[str, PodSight]) -> TaskState:

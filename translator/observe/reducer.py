@@ -50,7 +50,10 @@ def observe(state: TaskState, seen: Observation, now: str) -> tuple[TaskState, l
     """
     if state.final or repeats(state, seen):
         return state, []
-    after = advanced(taken_in(state, seen))
+    known = taken_in(state, seen)
+    if known == state and not isinstance(seen, LogLines | LogGap):
+        return state, []
+    after = advanced(known)
     if after.phase is Phase.PENDING and any(step.ran for step in after.steps):
         after = replace(after, phase=Phase.RUNNING)
     told = telling.changes(state, after)

@@ -99,9 +99,31 @@ async def test_a_pod_that_only_left_the_watch_is_not_gone(fake: FakeApi, engine:
     await follow.next(WorkflowSeen)
     fake.version += 1
     held = fake.objects["pods"]["default", "w-a"]
+    fake.faults["GET", "pods"].append(says(503, "away"))
     await fake.tell("pods", {"type": "DELETED", "object": held})
-    assert (await follow.next(PodSeen)).object["metadata"]["name"] == "w-a"
+    # it is asked for again; by then it has changed, so that there is something to tell
+    await fake.put("pods", pod("a"), silently=True)
+    assert (await follow.next(PodSeen)).object["status"]["phase"] == "Running"
     assert follow.of(PodGone) == []
+    await follow.close()
+
+
+async def test_what_is_told_again_unchanged_is_not_passed_on(fake: FakeApi, engine: ArgoEngine) -> None:
+    await fake.put("workflows", workflow("Running", {"a": "Pending"}))
+    await fake.put("pods", pod("a", "Pending", "waiting"))
+    await engine.start()
+    await fake.watched("pods")
+    await fake.watched("workflows")
+    follow = Follow(engine)
+    await follow.next(WorkflowSeen)
+    for _ in range(3):
+        await fake.put("workflows", workflow("Running", {"a": "Pending"}))
+        await fake.put("pods", pod("a", "Pending", "waiting"))
+    await fake.put("pods", pod("a", "Pending", "waiting", new="yes"))
+    await follow.next(PodSeen)
+    await fake.put("workflows", workflow("Running", {"a": "Running"}))
+    await follow.next(WorkflowSeen)
+    assert (len(follow.of(PodSeen)), len(follow.of(WorkflowSeen))) == (2, 2)
     await follow.close()
 
 

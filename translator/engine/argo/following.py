@@ -22,6 +22,7 @@ from translator.engine.argo.objects import (
     has_finished,
     is_of,
     pod_path,
+    says_the_same,
     slim_pod,
     slim_workflow,
     uid,
@@ -87,6 +88,7 @@ class Following:
         self._gone = False
         self._stopping = False
         self._pods: dict[str, Mapping[str, Any]] = {}
+        self._told_pods: dict[str, Mapping[str, Any]] = {}
         self._untold: dict[str, Observation] = {}
         self._unlisted: set[str] = set()
         self._deadlines = PodDeadlines(
@@ -157,7 +159,10 @@ class Following:
 
     def _see_workflow(self, workflow: Mapping[str, Any]) -> None:
         self._unlisted.discard(self._ref.uid)
-        self._workflow = slim_workflow(workflow)
+        slim = slim_workflow(workflow)
+        if says_the_same(slim, self._workflow):
+            return
+        self._workflow = slim
         final = has_finished(workflow)
         if not was_deleted_early(workflow):
             self._tell("workflow", WorkflowSeen(self._workflow))
@@ -180,7 +185,9 @@ class Following:
         pod = slim_pod(pod)
         self._unlisted.discard(uid(pod))
         self._pods[uid(pod)] = pod
-        self._tell(uid(pod), PodSeen(pod))
+        if not says_the_same(pod, self._told_pods.get(uid(pod))):
+            self._told_pods[uid(pod)] = pod
+            self._tell(uid(pod), PodSeen(pod))
         for begun in self._logs.see(pod):
             self._tell(f"log of {begun.step}", begun)
         self._deadlines.see(pod)
@@ -190,6 +197,7 @@ class Following:
         pod = self._pods.pop(pod_uid, None)
         if pod is None:
             return
+        self._told_pods.pop(pod_uid, None)
         self._deadlines.lose(pod_uid)
         self._tell(pod_uid, PodGone(pod))
         self._logs.lose(pod_uid)

@@ -63,7 +63,7 @@ def slim_workflow(workflow: Mapping[str, Any]) -> dict[str, Any]:
     spec, status = workflow.get("spec") or {}, workflow.get("status") or {}
     slim_spec = _only(spec, _SPEC)
     slim_spec["templates"] = [_only(template, _TEMPLATE) for template in spec.get("templates") or ()]
-    slim_status = {k: v for k, v in status.items() if k not in _CONTROLLERS_OWN}
+    slim_status = _only(status, _STATUS)
     if status.get("nodes"):
         slim_status["nodes"] = {name: _slim_node(node) for name, node in status["nodes"].items()}
     return {**workflow, "metadata": _slim_metadata(workflow), "spec": slim_spec, "status": slim_status}
@@ -100,11 +100,9 @@ def container_states(pod: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     return {status["name"]: status for status in (pod.get("status") or {}).get("containerStatuses") or ()}
 
 
-_CONTROLLERS_OWN = frozenset(
-    {"storedTemplates", "storedWorkflowTemplateSpec", "resourcesDuration", "synchronization"}
-)
-
-
+_STATUS = (
+    "phase", "message", "startedAt", "finishedAt", "nodes", "compressedNodes", "offloadNodeStatusVersion",
+)  # fmt: skip
 _SPEC = ("shutdown", "activeDeadlineSeconds")
 _TEMPLATE = ("name", "metadata")
 _NODE = (
@@ -134,6 +132,17 @@ def _slim_metadata(thing: Mapping[str, Any]) -> dict[str, Any]:
 def is_kept(workflow: Mapping[str, Any]) -> bool:
     """Whether our finalizer is on the Workflow: its logs may still be unread."""
     return LOG_FINALIZER in (workflow["metadata"].get("finalizers") or ())
+
+
+def says_the_same(thing: Mapping[str, Any], before: Mapping[str, Any] | None) -> bool:
+    """Whether an object, made slim, differs from an earlier form in nothing but its version."""
+    if before is None or thing["spec"] != before["spec"] or thing.get("status") != before.get("status"):
+        return False
+    return _without_version(thing) == _without_version(before)
+
+
+def _without_version(thing: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in thing["metadata"].items() if k != "resourceVersion"}
 
 
 def has_started(state: Mapping[str, Any]) -> bool:
