@@ -1,8 +1,10 @@
 """An API server with thousands of running Workflows that change all the time, in a process of its own.
 
-Run by `watch.py`: ``busy_api.py WORKFLOWS EVENTS_A_SECOND``. It answers what the Argo engine asks while it
-follows; ``POST /begin?seconds=N`` lets the changes begin. The time at which an event is sent is in its
-``status.message``.
+Run by `watch.py`: ``busy_api.py EVENTS_A_SECOND TOLD_EVERY``. It takes the Workflows that the service creates
+and answers what the Argo engine asks while it follows; ``POST /begin?seconds=N`` lets the changes begin. They
+go round the Workflows: most change what a controller writes all the time (here the version); every
+``TOLD_EVERY``th moves a step on, which agent-server is to be told: the step's ``startedAt`` or ``finishedAt``
+is then the moment at which the change is sent, to the microsecond.
 """
 
 from __future__ import annotations
@@ -11,101 +13,106 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Iterator
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
 
 from aiohttp import web
 
-from translator.service.template import load_template
-from translator.task.parse import parse_task
-from translator.workflow.options import Options
-from translator.workflow.translate import translate
-
 NAMESPACE = "busy"
 TICK_S = 0.01
-STEPS = 5
-MARK = b"@sent-at@"
 VERSION = b"@version@"
-
-TASK = "taskSpec:\n  displayName: busy\n  steps:\n" + "".join(
-    f"    - name: step-{n}\n      image: library/alpine:latest\n      script: |\n        #!/bin/sh\n"
-    f"        codo set-context step={n}\n        echo the context is $(codo get-context step)\n"
-    for n in range(STEPS)
-)
+GROUP = f"/apis/argoproj.io/v1alpha1/namespaces/{NAMESPACE}/workflows"
+BEFORE = "2026-01-01T00:00:00Z"
 
 
-def workflow(number: int) -> bytes:
-    """A running Workflow as a watch tells it, with `MARK` and `VERSION` where every event has its own."""
-    task = parse_task(TASK, task_id=f"busy-{number}", namespace=NAMESPACE).task
-    assert task is not None
-    made = json.loads(json.dumps(_TRANSLATED or _translated(task)))
-    name = f"task-busy-{number}"
-    made["metadata"] |= {"name": name, "uid": f"uid-{number}", "resourceVersion": VERSION.decode()}
-    made["metadata"]["managedFields"] = [
-        {"manager": "workflow-controller", "operation": "Update", "fieldsV1": {"f:status": {"f:nodes": {}}}}
-    ]
-    made["status"] = {
-        "phase": "Running",
-        "progress": f"0/{STEPS}",
-        "message": MARK.decode(),
-        "startedAt": "2026-01-01T00:00:00Z",
-        "nodes": dict(_nodes(name)),
-    }
-    return json.dumps(made, separators=(",", ":")).encode()
+class Busy:
+    """One Workflow, whose steps start and end one after the other.
 
+    Args:
+        created: as the service sent it.
+    """
 
-_TRANSLATED: dict[str, object] = {}
-
-
-def _translated(task: object) -> dict[str, object]:
-    rendered = translate(task, attempt=1, options=Options(), template=load_template())  # type: ignore[arg-type]
-    _TRANSLATED.update(rendered.workflow)
-    return _TRANSLATED
-
-
-def _nodes(name: str) -> Iterator[tuple[str, object]]:
-    root = {"id": name, "name": name, "displayName": name, "templateName": "task", "phase": "Running"}
-    yield name, root | {"type": "DAG", "startedAt": "2026-01-01T00:00:00Z", "children": [f"{name}-0"]}
-    for n in range(STEPS):
-        yield (
-            f"{name}-{n}",
+    def __init__(self, created: dict[str, Any]) -> None:
+        self._thing = created
+        metadata = created["metadata"]
+        self.name: str = metadata["name"]
+        metadata |= {
+            "uid": str(uuid.uuid4()),
+            "resourceVersion": VERSION.decode(),
+            "creationTimestamp": BEFORE,
+        }
+        metadata["managedFields"] = [
             {
-                "id": f"{name}-{n}",
-                "name": f"{name}.step-{n}",
-                "displayName": f"step-{n}",
-                "type": "Pod",
-                "boundaryID": name,
-                "templateName": f"step-{n}",
-                "templateScope": f"local/{name}",
-                "phase": "Pending" if n else "Running",
-                "startedAt": "2026-01-01T00:00:00Z",
-                "inputs": {"parameters": [{"name": "context", "value": "141 142 143 " * 20}]},
-            },
-        )
+                "manager": "workflow-controller",
+                "operation": "Update",
+                "fieldsV1": {"f:status": {"f:nodes": {}}},
+            }
+        ]
+        self._steps = [task["name"] for task in created["spec"]["templates"][0]["dag"]["tasks"]]
+        self._moves = 0
+        root = {"id": self.name, "name": self.name, "displayName": self.name, "templateName": "task"}
+        nodes = {self.name: root | {"type": "DAG", "phase": "Running", "startedAt": BEFORE}}
+        nodes |= {f"{self.name}-{n}": self._node(step, n) for n, step in enumerate(self._steps)}
+        created["status"] = {
+            "phase": "Running",
+            "progress": f"0/{len(self._steps)}",
+            "startedAt": BEFORE,
+            "nodes": nodes,
+        }
+        self.text = _dump(created)
+
+    def move(self) -> bool:
+        """Let the step that runs end, or the next one start; whether there was anything left to move."""
+        number, ends = divmod(self._moves, 2)
+        if number == len(self._steps):
+            return False
+        self._moves += 1
+        now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        node = self._thing["status"]["nodes"][f"{self.name}-{number}"]
+        node |= {"phase": "Succeeded", "finishedAt": now} if ends else {"phase": "Running", "startedAt": now}
+        self.text = _dump(self._thing)
+        return True
+
+    def _node(self, step: str, number: int) -> dict[str, Any]:
+        return {
+            "id": f"{self.name}-{number}",
+            "name": f"{self.name}.{step}",
+            "displayName": step,
+            "type": "Pod",
+            "boundaryID": self.name,
+            "templateName": step,
+            "templateScope": f"local/{self.name}",
+            "phase": "Pending",
+            "startedAt": BEFORE,
+            "inputs": {"parameters": [{"name": "context", "value": "141 142 143 " * 20}]},
+        }
 
 
 class BusyApi:
     """Serves the Workflows.
 
     Args:
-        count: of Workflows.
         rate: events a second.
+        told_every: how many events there are to one that moves a step on.
     """
 
-    def __init__(self, count: int, rate: int) -> None:
+    def __init__(self, rate: int, told_every: int) -> None:
         self._rate = rate
+        self._told_every = told_every
         self._begin = asyncio.Event()
         self._seconds = 0.0
         self._version = 1000
-        self._sent = self._asked = self._watches = 0
-        self._objects = [workflow(number) for number in range(count)]
-        self._events = [b'{"type":"MODIFIED","object":' + thing + b"}\n" for thing in self._objects]
+        self._told = {"sent": 0, "moved": 0, "asked": 0, "watches": 0, "behind": 0}
+        self._held: dict[str, Busy] = {}
 
     def app(self) -> web.Application:
         """The routes."""
-        app = web.Application()
-        group = f"/apis/argoproj.io/v1alpha1/namespaces/{NAMESPACE}/workflows"
-        app.router.add_get(group, self._workflows)
-        app.router.add_get(group + "/task-busy-{number}", self._workflow)
+        app = web.Application(client_max_size=8 << 20)
+        app.router.add_get(GROUP, self._workflows)
+        app.router.add_post(GROUP, self._create)
+        app.router.add_get(GROUP + "/{name}", self._workflow)
         app.router.add_get("/told", self._tell)
         app.router.add_get("/{tail:.*}", self._others)
         app.router.add_post("/begin", self._start)
@@ -117,25 +124,31 @@ class BusyApi:
         return web.Response()
 
     async def _tell(self, _: web.Request) -> web.Response:
-        return web.json_response({"sent": self._sent, "asked": self._asked, "watches": self._watches})
+        size = len(next(iter(self._held.values())).text) if self._held else 0
+        return web.json_response(self._told | {"size": size})
+
+    async def _create(self, request: web.Request) -> web.Response:
+        made = Busy(await request.json())
+        self._held[made.name] = made
+        return _json(self._now(made.text), status=201)
 
     async def _workflows(self, request: web.Request) -> web.StreamResponse:
         if "watch" in request.query:
             return await self._watch(request)
         start = int(request.query.get("continue", "0"))
         end = start + int(request.query.get("limit", "500"))
-        more = f',"continue":"{end}"' if end < len(self._objects) else ""
-        items = b",".join(self._now(thing) for thing in self._objects[start:end])
+        more = f',"continue":"{end}"' if end < len(self._held) else ""
+        items = b",".join(self._now(thing.text) for thing in list(self._held.values())[start:end])
         metadata = f'{{"resourceVersion":"{self._version}"{more}}}'.encode()
         return _json(b'{"kind":"List","metadata":' + metadata + b',"items":[' + items + b"]}")
 
     async def _workflow(self, request: web.Request) -> web.Response:
-        self._asked += 1
-        return _json(self._now(self._objects[int(request.match_info["number"])]))
+        self._told["asked"] += 1
+        return _json(self._now(self._held[request.match_info["name"]].text))
 
     async def _others(self, request: web.Request) -> web.StreamResponse:
         if "watch" not in request.query:
-            self._asked += 1
+            self._told["asked"] += "labelSelector" in request.query and "limit" not in request.query
             return _json(b'{"kind":"List","metadata":{"resourceVersion":"1"},"items":[]}')
         response = web.StreamResponse()
         await response.prepare(request)
@@ -145,31 +158,42 @@ class BusyApi:
     async def _watch(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)
-        self._watches += 1
+        self._told["watches"] += 1
         await self._begin.wait()
+        all_of_them = list(self._held.values())
         start, sent = time.monotonic(), 0
         while (passed := time.monotonic() - start) < self._seconds:
             due = int(passed * self._rate)
             if due > sent:
-                numbers = (n % len(self._events) for n in range(sent, due))
-                await response.write(b"".join(self._now(self._events[n]) for n in numbers))
-                self._sent = sent = due
+                events = (self._event(n, all_of_them[n % len(all_of_them)]) for n in range(sent, due))
+                await response.write(b"".join(events))
+                self._told["behind"] = max(self._told["behind"], due - sent)
+                self._told["sent"] = sent = due
             await asyncio.sleep(TICK_S)
         await asyncio.sleep(float(request.query["timeoutSeconds"]))
         return response
 
-    def _now(self, thing: bytes) -> bytes:
+    def _event(self, number: int, thing: Busy) -> bytes:
+        turn = number // len(self._held)
+        if (number + turn) % self._told_every == 0 and thing.move():
+            self._told["moved"] += 1
+        return b'{"type":"MODIFIED","object":' + self._now(thing.text) + b"}\n"
+
+    def _now(self, text: bytes) -> bytes:
         self._version += 1
-        told = thing.replace(MARK, b"%.6f" % time.time())
-        return told.replace(VERSION, b"%d" % self._version)
+        return text.replace(VERSION, b"%d" % self._version)
 
 
-def _json(body: bytes) -> web.Response:
-    return web.Response(body=body, content_type="application/json")
+def _dump(thing: Mapping[str, Any]) -> bytes:
+    return json.dumps(thing, separators=(",", ":")).encode()
 
 
-async def _main(count: int, rate: int) -> None:
-    runner = web.AppRunner(BusyApi(count, rate).app(), access_log=None, shutdown_timeout=0.1)
+def _json(body: bytes, status: int = 200) -> web.Response:
+    return web.Response(body=body, status=status, content_type="application/json")
+
+
+async def _main(rate: int, told_every: int) -> None:
+    runner = web.AppRunner(BusyApi(rate, told_every).app(), access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     host, port = runner.addresses[0][:2]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import secrets
 import subprocess
 import sys
@@ -119,10 +118,9 @@ def rss_of(pid: int) -> tuple[int, int]:
     return int(status["VmRSS"].split()[0]), int(status["VmHWM"].split()[0])
 
 
-def own_cpu() -> float:
-    """CPU seconds of this process."""
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
+def children_of(pid: int) -> list[int]:
+    """The processes that a living process has started."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def load() -> str:

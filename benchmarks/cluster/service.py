@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,18 +46,29 @@ class Service:
     def submit(self, task_yaml: str, timeout: int = 300) -> str:
         """Submit a task under a new taskId, which is returned."""
         task_id = f"bench-{secrets.token_hex(4)}"
-        args = {"timeout": timeout, "namespace": self.namespace, "taskYaml": task_yaml}
-        item = {"taskId": task_id, "taskType": "CloudTask", "agentId": "bench", "args": args}
+        self.submit_all({task_id: task_yaml}, timeout)
+        return task_id
+
+    def submit_all(self, tasks: Mapping[str, str], timeout: int) -> None:
+        """Submit tasks, by taskId, in one batch."""
+        batch = [
+            {
+                "taskId": task_id,
+                "taskType": "CloudTask",
+                "agentId": "bench",
+                "args": {"timeout": timeout, "namespace": self.namespace, "taskYaml": task_yaml},
+            }
+            for task_id, task_yaml in tasks.items()
+        ]
         request = urllib.request.Request(
             f"{self.url}/api/v1/agent/task/batch",
-            json.dumps([item]).encode(),
+            json.dumps(batch).encode(),
             {"Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=30) as response:
-            answer = json.load(response)[0]
-        if answer["outcome"] != "accepted":
-            raise SystemExit(f"the service refused the task: {answer}")
-        return task_id
+        with urllib.request.urlopen(request, timeout=60) as response:
+            answers = json.load(response)
+        if refused := [answer for answer in answers if answer["outcome"] != "accepted"]:
+            raise SystemExit(f"the service refused the task: {refused[0]}")
 
     def workflow(self, task_id: str) -> str:
         """Wait until the task's Workflow is known; returns its name."""
