@@ -27,7 +27,7 @@ from translator.agent_server.client import AgentServerClient
 from translator.agent_server.link.client import LinkClient
 from translator.agent_server.protocol import BATCH_PATH, Answer, TaskItem
 from translator.agent_server.stand_in import StandIn
-from translator.observe.observation import LogLines, Observation, WorkflowRef
+from translator.observe.observation import Holding, LogLines, Observation, WorkflowRef
 from translator.service.deliver import Sender
 from translator.service.http import serving
 from translator.service.log import configure
@@ -75,6 +75,11 @@ class Remembering:
 
     async def terminate(self, ref: WorkflowRef) -> None:
         """Nothing runs."""
+
+    async def holdings(self) -> AsyncIterator[Holding]:
+        """Nothing is there."""
+        for none in ():
+            yield none
 
     async def release(self, ref: WorkflowRef) -> None:
         """Nothing is held."""

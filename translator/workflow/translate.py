@@ -43,18 +43,19 @@ _OWN_BYTES = 8 * 1024
 
 
 def check(task: Task, *, options: Options, template: Mapping[str, Any]) -> None:
-    """Find out whether `translate` can do it, without making the manifest where it is surely small.
+    """Find out whether `translate` can do it, without measuring the manifest where it is surely small.
 
     Raises:
         Untranslatable: no Workflow can do what the task says.
     """
-    # every step may repeat the parameters and the pod's env, so that all of the task counts for each
+    # every step may repeat the parameters, the pod's env and what the policy fills in
     parts = len(task.steps) + 1
-    at_most = parts * (_GROWTH * len(repr(task)) + _OWN_BYTES) + _length(template)
+    each = _GROWTH * (len(repr(task)) + len(repr(options.policy))) + _OWN_BYTES
+    at_most = parts * each + _length(template)
     if at_most > MAX_WORKFLOW_BYTES:
         translate(task, attempt=1, options=options, template=template)
     else:
-        _workflow(task, 1, options, template)
+        _judged(task, 1, options, template)
 
 
 def translate(task: Task, *, attempt: int, options: Options, template: Mapping[str, Any]) -> Rendered:
@@ -69,11 +70,7 @@ def translate(task: Task, *, attempt: int, options: Options, template: Mapping[s
     Raises:
         Untranslatable: no Workflow can do what the task says.
     """
-    workflow, files, faults = _workflow(task, attempt, options, template)
-    manifest = _manifest(workflow, options.policy, template, faults)
-    for fault in judge_workflow(manifest, options.policy, template, [step.name for step in task.steps]):
-        faults.note(fault)
-    faults.check()
+    manifest, files, faults = _judged(task, attempt, options, template)
     config_map = _config_map(task, attempt, options, files) if files.data else None
     length = _length(manifest)
     if length > MAX_WORKFLOW_BYTES:
@@ -85,6 +82,18 @@ def translate(task: Task, *, attempt: int, options: Options, template: Mapping[s
         )
         faults.check()
     return Rendered(workflow=manifest, files=config_map)
+
+
+def _judged(
+    task: Task, attempt: int, options: Options, template: Mapping[str, Any]
+) -> tuple[Mapping[str, Any], Files, Faults]:
+    """All but the size."""
+    workflow, files, faults = _workflow(task, attempt, options, template)
+    manifest = _manifest(workflow, options.policy, template, faults)
+    for fault in judge_workflow(manifest, options.policy, template, [step.name for step in task.steps]):
+        faults.note(fault)
+    faults.check()
+    return manifest, files, faults
 
 
 def _workflow(
