@@ -294,7 +294,14 @@ class Settings(BaseSettings):
         description="marks the Workflows of this installation where several share a cluster; empty: BIZ-ID",
     )
     flush_seconds: float = Field(
-        default=5.0, ge=0, description="time for the last deliveries when the service stops"
+        default=5.0,
+        ge=0,
+        description="time for the last deliveries when the service stops and no other replica can make them",
+    )
+    termination_grace_seconds: float = Field(
+        default=20.0,
+        ge=1,
+        description="what stopping may take in all; let the pod's terminationGracePeriodSeconds be 10 more",
     )
 
     @field_validator("log_level", mode="before")

@@ -66,6 +66,7 @@ def serve(
 
 async def _serve(settings: Settings, read: Callable[[], Settings]) -> None:
     import asyncio
+    import os
     import signal
 
     from translator.service import full_collections
@@ -76,9 +77,11 @@ async def _serve(settings: Settings, read: Callable[[], Settings]) -> None:
     loop = asyncio.get_running_loop()
 
     def on_signal(number: int) -> None:
+        if stop.is_set():
+            # the second one ends the process at once, by the signal itself, as whoever waits for it expects
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
         stop.set()
-        # A second one ends the process at once.
-        loop.remove_signal_handler(number)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, on_signal, number)
@@ -91,6 +94,8 @@ async def _serve(settings: Settings, read: Callable[[], Settings]) -> None:
         loop.add_signal_handler(signal.SIGHUP, _reload, run.reload, read)
         print(f"serve: listening on {url}", file=sys.stderr, flush=True)
         await stop.wait()
+        print("serve: stopping; another signal ends it at once", file=sys.stderr, flush=True)
+        await run.service.drain()
 
 
 def _reload(reload: Reload, read: Callable[[], Settings]) -> None:

@@ -26,6 +26,7 @@ START_TIMEOUT: Final = "StartTimeout"
 POD_DELETED: Final = "PodDeleted"
 POD_EVICTED: Final = "Evicted"
 WORKFLOW_DELETED: Final = "WorkflowDeleted"
+RUNNER_LOST: Final = "RunnerLost"
 TERMINATED: Final = "Terminated"
 ENGINE_ERROR: Final = "EngineError"
 
@@ -63,6 +64,7 @@ REMEDIES: Final[dict[str, str]] = {
     POD_DELETED: "find out what deleted the pod (a person, a drained node), then run the task again",
     POD_EVICTED: "request the memory and ephemeral-storage that the step needs, and run the task again",
     WORKFLOW_DELETED: "cancel tasks through agent-server, not by deletion; run the task again if needed",
+    RUNNER_LOST: "run the task again: the local engine's steps end with the process that runs them",
     TERMINATED: "somebody stopped the Workflow in Argo; run the task again if that was not meant",
     ENGINE_ERROR: "look at the Workflow in Argo and at the log of its workflow-controller",
     TASK_DEADLINE_EXCEEDED: "raise args.timeout and the taskYaml's timeout: the smaller one counts",

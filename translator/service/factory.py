@@ -123,7 +123,8 @@ async def running(settings: Settings, *, engine: Engine | None = None) -> AsyncI
             spill_bytes=settings.spill_log_bytes,
         )
         await store.open()
-        sender = _sender(settings)
+        name = _replica_name(settings)
+        sender = _sender(settings, name)
         stack.push_async_callback(sender.close)
         traces = _traces(settings, store)
         if traces is not None:
@@ -145,13 +146,15 @@ async def running(settings: Settings, *, engine: Engine | None = None) -> AsyncI
             flush_seconds=settings.flush_seconds,
             reconcile_seconds=settings.reconcile_seconds,
             installation=settings.installation or settings.biz_id or "translator",
+            grace_seconds=settings.termination_grace_seconds,
+            on_drain=sender.drain if isinstance(sender, LinkClient) else lambda: None,
             metrics=metrics,
             on_emptied=traces.emptied if traces else lambda *_: None,
             replica=Replica(
                 Leases(
                     redis,
                     shards=settings.shards,
-                    name=_replica_name(settings),
+                    name=name,
                     life=life,
                     lease_s=settings.lease_seconds,
                 ),
@@ -222,11 +225,13 @@ def _traces(settings: Settings, store: Store) -> Traces | None:
     return Traces.to(store, chosen.endpoint, ratio=chosen.ratio)
 
 
-def _sender(settings: Settings) -> AgentServerClient | LinkClient:
+def _sender(settings: Settings, replica: str) -> AgentServerClient | LinkClient:
     """What brings events to agent-server, as its address says; over a link tasks come in too."""
     url, token = settings.server_address, settings.agent_server_token
     if url.partition("://")[0].lower() in LINK_SCHEMES:
-        return LinkClient(url, biz_id=settings.biz_id, token=token, row_limit=settings.row_limit)
+        return LinkClient(
+            url, biz_id=settings.biz_id, token=token, replica=replica, row_limit=settings.row_limit
+        )
     return AgentServerClient(url, events_path=settings.events_path, token=token)
 
 

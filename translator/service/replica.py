@@ -29,6 +29,9 @@ KEPT = 0.8
 RETRY_S = 0.5
 """Between two rounds that failed."""
 
+LEAVE_S = 2.0
+"""For telling the others of the end, and for letting the leases go: who does not hear waits for a lease."""
+
 _log = structlog.get_logger()
 
 
@@ -80,6 +83,8 @@ class Replica:
         self._nudged = asyncio.Event()
         self._again = True
         self._settled: frozenset[int] = frozenset()
+        # leases that are ours, though no work is done, as Redis took too long to say so
+        self._idle: set[int] = set()
         self._others: frozenset[str] = frozenset()
         self._warned = False
         self._retired = False
@@ -116,12 +121,12 @@ class Replica:
     async def retire(self) -> None:
         """Take no shards from now on, and let the others know; what is held stays so until `leave`."""
         self._retired = True
-        async with self._round_at_a_time:
-            try:
+        try:
+            async with asyncio.timeout(LEAVE_S), self._round_at_a_time:
                 await self._leases.leave()
                 await self.notices.tell(SHARDS)
-            except TranslatorError as error:
-                _log.warning("cannot tell the other replicas of the end", error=error.message)
+        except (TranslatorError, TimeoutError) as error:
+            _log.warning("cannot tell the other replicas of the end", error=str(error))
 
     async def leave(self) -> None:
         """Let every lease go; no work on its shards may go on."""
@@ -131,8 +136,11 @@ class Replica:
         epochs = self._tenure.epochs()
         self._tenure.drop(epochs)
         try:
-            await self._leases.let_go(epochs)
-            await self.notices.tell(SHARDS)
+            async with asyncio.timeout(LEAVE_S):
+                await self._leases.let_go(epochs)
+                await self.notices.tell(SHARDS)
+        except TimeoutError:
+            _log.warning("leases were not let go in time; they run out")
         except TranslatorError as error:
             _log.warning("leases were not let go; they run out", error=error.message)
 
@@ -149,6 +157,9 @@ class Replica:
                     pause = await self._round()
             except TranslatorError as error:
                 _log.warning("cannot look after the leases", error=error.message)
+                pause = RETRY_S
+            except Exception:  # noqa: BLE001 - a fault of ours must not let every lease run out
+                _log.exception("a look at the leases failed")
                 pause = RETRY_S
 
     async def _watch(self) -> None:
@@ -170,7 +181,7 @@ class Replica:
         others = await self._renew()
         me = self._leases.name
         owners = {shard: _shown(seen, me, again=self._again) for shard, seen in others.items()}
-        owners |= dict.fromkeys(self._tenure.shards, me)
+        owners |= dict.fromkeys(self._tenure.shards | self._idle, me)
         self._look_at(names, others)
         next_moves = moves(me, names, owners, self._owner.pinned())
         await self._give(next_moves.give)
@@ -184,10 +195,14 @@ class Replica:
         asked = self._clock()
         epochs = self._tenure.epochs()
         held, others = await self._leases.tend(epochs)
-        for shard in held:
-            # not where it was given up meanwhile
-            if self._tenure.epochs().get(shard) == epochs[shard]:
-                self._tenure.hold(shard, epochs[shard], asked + self._lease_s * KEPT)
+        until = asked + self._lease_s * KEPT
+        again = held - self._tenure.shards
+        if until > self._clock():
+            for shard in held:
+                self._tenure.hold(shard, epochs[shard], until)
+            if again:  # they ran out here while Redis was asked
+                self._owner.gained(again)
+        self._idle = held - self._tenure.shards
         if lost := self._tenure.drop(epochs.keys() - held):
             _log.error("leases were lost to other replicas", shards=len(lost))
             self._metrics.leases_lost("taken", len(lost))
@@ -222,9 +237,10 @@ class Replica:
             self._owner.gained(taken)
 
     async def _settle(self) -> None:
-        if self._tenure.shards != self._settled:
-            self._settled = self._tenure.shards
-            await self._owner.settled(self._settled)
+        ours = self._tenure.shards | self._idle
+        if ours != self._settled:
+            self._settled = ours
+            await self._owner.settled(ours)
 
     def _look_at(self, names: Collection[str], others: dict[int, Seen]) -> None:
         me = self._leases.name

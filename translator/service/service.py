@@ -63,6 +63,8 @@ class Service:
         reconcile_seconds: pause between two comparisons of all that is known.
         settle_seconds: pause between the two looks of a comparison.
         installation: whose Workflows this service's are.
+        grace_seconds: what `stop` may take in all.
+        on_drain: called when no more tasks are wanted.
         replica: this process among others; None: there are none, and every shard is this one's.
         metrics: what is told to Prometheus.
         on_emptied: as `Deliverer` has it.
@@ -90,6 +92,8 @@ class Service:
         reconcile_seconds: float = 300.0,
         settle_seconds: float = SETTLE_S,
         installation: str = "translator",
+        grace_seconds: float = 20.0,
+        on_drain: Callable[[], None] = lambda: None,
         replica: Replica | None = None,
         metrics: Metrics | None = None,
         on_emptied: Callable[[str, int, int], None] = lambda *_: None,
@@ -99,6 +103,8 @@ class Service:
         self._sender = sender
         self._sweep_seconds = sweep_seconds
         self._flush_seconds = flush_seconds
+        self._grace_seconds = grace_seconds
+        self._on_drain = on_drain
         self._replica = replica
         self._metrics = metrics = metrics or Metrics()
         self._changes = Changes()
@@ -198,6 +204,7 @@ class Service:
         if self._stopping:
             return
         self._stopping = True
+        self._on_drain()
         if self._sweeping is not None:
             self._sweeping.cancel()
             await asyncio.gather(self._sweeping, return_exceptions=True)
@@ -209,20 +216,27 @@ class Service:
 
     async def stop(self) -> None:
         """Drain, send what is left for a while (unless another replica can), and let the shards go."""
-        await self.drain()
-        if self._replica is None or self._replica.alone:
-            try:
-                async with asyncio.timeout(self._flush_seconds):
-                    await self._deliverer.idle()
-            except TimeoutError:
-                _log.warning("stopped with events undelivered; the next start sends them")
-        await self._doubt.stop()
-        await self._rechecks.stop()
-        await self._deliverer.stop()
-        # before the shards go: what the engine runs itself has ended when another replica says that it has
-        await self._engine.close()
+        try:
+            async with asyncio.timeout(self._grace_seconds):
+                await self.drain()
+                if self._replica is None or self._replica.alone:
+                    await self._flush()
+                await self._doubt.stop()
+                await self._rechecks.stop()
+                await self._deliverer.stop()
+                # before the shards go: what the engine itself runs has ended when another says that it has
+                await self._engine.close()
+        except TimeoutError:
+            _log.error("stopping took too long and was cut off", graceSeconds=self._grace_seconds)
         if self._replica is not None:
             await self._replica.leave()
+
+    async def _flush(self) -> None:
+        try:
+            async with asyncio.timeout(self._flush_seconds):
+                await self._deliverer.idle()
+        except TimeoutError:
+            _log.warning("stopped with events undelivered; the next start sends them")
 
     async def submit(self, items: Sequence[TaskItem]) -> list[Answer]:
         """Take tasks and revocations; see `translator.service.accept.Acceptance.submit`."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisClusterException, RedisError
 
 from translator.store.calls import Sign
 from translator.store.keys import CHANGED
@@ -78,7 +78,7 @@ class Notices:
             pubsub = self._redis.pubsub()
             try:
                 await self._listen(pubsub)
-            except (RedisError, OSError) as error:
+            except (RedisError, RedisClusterException, OSError) as error:
                 failures += 1
                 if failures & (failures - 1) == 0:
                     _log.warning("cannot hear the other replicas", error=str(error), failures=failures)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
 from tests.integration.service.rounds import Round, cloud_task, eventually, revoke
 from translator.agent_server.api import create_app
+from translator.agent_server.api_mirror import NATIVE_PATH
 from translator.agent_server.client import AgentServerClient
+from translator.agent_server.faults import Fault
+from translator.agent_server.protocol import BATCH_PATH, CALL_PATH
 from translator.engine.local.engine import LocalEngine
 from translator.service.http import serving
 from translator.service.metrics import Metrics
@@ -134,3 +138,118 @@ async def test_the_shards_of_a_replica_that_has_died_are_taken(start, redis):
         await a.post(cloud_task(task_id, "echo here"))
         assert (await a.outcome(task_id))["phase"] == "Succeeded"
         assert len(a.shards) == SHARDS
+
+
+def of(replica, other):
+    """The first taskId whose shard this one holds."""
+    return next(f"t{n}" for n in range(99) if other.store.shard(f"t{n}") in replica.shards)
+
+
+async def test_a_call_and_live_events_are_prompt_at_a_replica_that_does_not_hold_the_task(
+    start, http, monkeypatch
+):
+    # nobody looks again by himself: what comes is told
+    monkeypatch.setattr("translator.agent_server.following.LOOK_S", 60)
+    monkeypatch.setattr("translator.agent_server.api_mirror.LOOK_S", 60)
+    async with start("a") as a, start("b") as b, asyncio.timeout(20):
+        await balanced(a, b)
+        task_id = of(b, a)
+        item = cloud_task(task_id, "echo one; sleep 0.3; echo two")
+        async with http.post(a.url + CALL_PATH, json=item) as answer:
+            assert (answer.status, (await answer.json())["phase"]) == (200, "Succeeded")
+        await a.post(cloud_task(task_id + "x", "true"))
+        other = f"{task_id}-live"
+        while a.store.shard(other) not in b.shards:
+            other += "-"
+        await a.post(cloud_task(other, "echo one; sleep 0.3; echo two"))
+        async with http.get(f"{a.url}/api/v1/tasks/{other}/logs?follow=true") as answer:
+            text = (await answer.read()).decode()
+        assert "one" in text
+        assert "two" in text
+        assert 'event: end\ndata: {"phase": "Succeeded"}' in text
+
+
+async def test_a_retry_and_a_replay_reach_the_holder(start, stand_in, http):
+    async with start("a") as a, start("b") as b, asyncio.timeout(20):
+        await balanced(a, b)
+        task_id = of(b, a)
+        await a.post(cloud_task(task_id, "exit 3"))
+        assert (await a.outcome(task_id))["phase"] == "Failed"
+        async with http.post(a.url + NATIVE_PATH, json={"action": "retry", "taskId": task_id}) as answer:
+            assert (await answer.json())["outcome"] == "accepted"
+        assert (await stand_in.final(task_id, 2))["phase"] == "Failed"
+
+        stand_in.faults.add(Fault(status=400))
+        refused = next(f"r{n}" for n in range(99) if a.store.shard(f"r{n}") in b.shards)
+        await a.post(cloud_task(refused, "echo x"))
+
+        async def parked():
+            record = await a.store.load(refused)
+            return record.parked and record.state.final
+
+        await eventually(parked)
+        async with http.post(f"{a.url}/api/v1/dead-letters/{refused}/replay") as answer:
+            assert answer.status == 200
+        assert (await a.outcome(refused))["phase"] == "Succeeded"
+
+
+async def test_running_tasks_of_this_machine_stay_when_another_replica_comes(start):
+    async with start("a") as a:
+        ids = [f"t{n}" for n in range(4)]
+        await a.post(*(cloud_task(task_id, "echo up; sleep 1; echo still here") for task_id in ids))
+        async for event in a.stand_in.events():
+            if event["kind"] == "log":
+                break
+        async with start("b") as b:
+            for task_id in ids:
+                assert (await a.outcome(task_id))["phase"] == "Succeeded"
+            await balanced(a, b)
+
+
+async def test_a_takeover_of_what_ran_on_another_machine_is_told_as_an_error(start, stand_in):
+    async with start("a") as a, start("b", lease_s=2.0) as b, asyncio.timeout(20):
+        await balanced(a, b)
+        task_id = of(b, a)
+        await a.post(cloud_task(task_id, "echo up; sleep 60"))
+        async for event in stand_in.events():
+            if event["kind"] == "log":
+                break
+        await b.crash()
+        final = await a.outcome(task_id)
+        assert (final["phase"], final["reason"]) == ("Error", "RunnerLost")
+        assert "run the task again" in final["remedy"]
+
+
+async def test_a_replica_that_cannot_renew_stops_by_itself_and_its_runs_outlive_that(start, redis):
+    async with start("a", lease_s=0.6) as a, asyncio.timeout(30):
+        await a.post(cloud_task("t1", "echo up; sleep 2; echo on"))
+        async for event in a.stand_in.events():
+            if event["kind"] == "log":
+                break
+        await redis.execute_command("CLIENT", "PAUSE", 1500, "ALL")
+
+        async def stopped():
+            return not a.shards and a.service._follower.count == 0
+
+        await eventually(stopped)
+        assert (await a.outcome("t1"))["phase"] == "Succeeded"
+        assert a.lines("t1") == ["up", "on"]
+        text = (await a.service.desk.metrics()).decode()
+        assert f'translator_leases_lost_total{{why="ran out"}} {SHARDS}.0' in text
+        assert f"translator_shards_held {SHARDS}.0" in text
+
+
+async def test_a_stop_hands_over_at_once_and_takes_nothing_more(start, http):
+    async with AsyncExitStack() as stack:
+        a = await stack.enter_async_context(start("a", lease_s=60))
+        b = await stack.enter_async_context(start("b", lease_s=60))
+        await balanced(a, b)
+        await b.service.drain()
+        async with http.get(b.url + "/readyz") as answer:
+            assert answer.status == 503
+        async with http.post(b.url + BATCH_PATH, json=[cloud_task("late", "true")]) as answer:
+            assert answer.status == 503
+        await b.service.stop()
+        await balanced(a)
+        await a.post(cloud_task("t1", "true"))
+        assert (await a.outcome("t1"))["phase"] == "Succeeded"

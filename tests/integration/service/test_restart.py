@@ -73,7 +73,7 @@ async def test_a_task_of_a_dead_engine_ends_in_error(start_round, tmp_path):
         await first_log(old.stand_in, "t1")
     async with start_round(engine=LocalEngine(root=tmp_path / "two", bubblewrap=False)) as new:
         final = await new.outcome("t1")
-        assert (final["phase"], final["reason"]) == ("Error", "WorkflowDeleted")
+        assert (final["phase"], final["reason"]) == ("Error", "RunnerLost")
         assert [step["phase"] for step in final["steps"]] == ["Failed", "Skipped"]
 
 

@@ -74,7 +74,7 @@ async def test_a_killed_service_loses_nothing(tmp_path, stand_in, http):
     async with served(tmp_path, stand_in) as (process, url):
         async with asyncio.timeout(20):
             final = await stand_in.final("t1")
-        assert (final["phase"], final["reason"]) == ("Error", "WorkflowDeleted")
+        assert (final["phase"], final["reason"]) == ("Error", "RunnerLost")
         async with http.post(url + BATCH_PATH, json=[cloud_task("t2", "echo after")]) as answer:
             assert [a["outcome"] for a in await answer.json()] == ["accepted"]
         async with asyncio.timeout(20):

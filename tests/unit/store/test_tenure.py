@@ -85,7 +85,7 @@ class Replicas(RuleBasedStateMachine):
         self.seen[me] = self.now
         held = {shard for shard, epoch in epochs.items() if self.keeper.tend(shard, epoch, self.now)}
         for shard in held:
-            if tenure.holds(shard):
+            if asked + KEPT * LEASE > self.now:
                 tenure.hold(shard, epochs[shard], asked + KEPT * LEASE)
         tenure.drop(epochs.keys() - held)
         owners = {shard: self.keeper.owner(shard, self.now) for shard in SHARDS}

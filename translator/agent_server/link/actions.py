@@ -51,6 +51,11 @@ class TasksCame:
 
 
 @dataclass(frozen=True, slots=True)
+class AgentDrains:
+    """Server: the agent is about to stop, and wants no more tasks."""
+
+
+@dataclass(frozen=True, slots=True)
 class TasksAnswered:
     """Server: the agent has answered the tasks with these references, one answer for each."""
 
@@ -110,5 +115,15 @@ class Replied:
 
 
 Action = (
-    HangUp | Opened | Greeted | TasksCame | TasksAnswered | EventsCame | Settled | Declined | Called | Replied
+    HangUp
+    | Opened
+    | Greeted
+    | AgentDrains
+    | TasksCame
+    | TasksAnswered
+    | EventsCame
+    | Settled
+    | Declined
+    | Called
+    | Replied
 )

@@ -13,6 +13,7 @@ OPEN     `offer`                           what the server's hello said it holds
 other    `offer`                           it waits
 OPEN     held                              events up to it are forgotten; `Settled` where an offer is whole
 OPEN     refused                           `Declined` for every offer with events of the attempt
+OPEN     `drain`                           draining goes; tasks that come anyway are for the caller to refuse
 OPEN     tasks                             `TasksCame`; a second batch before the answer to the first: later
 ======== ================================= ==============================================================
 """
@@ -29,6 +30,7 @@ from translator.agent_server.protocol.frames import (
     VERSION,
     AgentHello,
     Answers,
+    Draining,
     Frame,
     Held,
     Later,
@@ -49,6 +51,7 @@ class AgentLink(Machine):
         client_id: the agent's name, to which tasks are handed over.
         biz_id: the business that it belongs to; may be empty.
         software: name and version, for people.
+        replica: which of the agent's processes this is; empty: there is one.
         row_limit: log lines in one frame (any other event counts as one).
         heartbeat_s: seconds within which this end says something, whatever.
         patience_s: seconds that the server may take for an answer to events.
@@ -65,6 +68,7 @@ class AgentLink(Machine):
         *,
         biz_id: str = "",
         software: str = "",
+        replica: str = "",
         row_limit: int = 1000,
         heartbeat_s: float = HEARTBEAT_S,
         patience_s: float = PATIENCE_S,
@@ -74,6 +78,8 @@ class AgentLink(Machine):
         self._client_id = client_id
         self._biz_id = biz_id
         self._software = software
+        self._replica = replica
+        self._draining = False
         self._outgoing = Outgoing(row_limit)
         self._named: dict[Key, int] = {}
         self._working: int | None = None
@@ -104,7 +110,9 @@ class AgentLink(Machine):
         for key, seq in self._outgoing.open().items():
             self._named[key] = max(seq, self._named.get(key, 0))
         self._say(
-            AgentHello(self._client_id, self._biz_id, self._software, self._heartbeat_s, self._named),
+            AgentHello(
+                self._client_id, self._biz_id, self._software, self._heartbeat_s, self._named, self._replica
+            ),
             now,
         )
 
@@ -123,6 +131,12 @@ class AgentLink(Machine):
         self._outgoing.rewind()
         self._working = None
         return super().lost(now)
+
+    def drain(self, now: float) -> None:
+        """Say that this process is about to stop, and wants no more tasks."""
+        self._draining = True
+        if self.state is State.OPEN:
+            self._say(Draining(), now)
 
     def offer(self, offer: int, events: Sequence[Mapping[str, Any]], now: float) -> list[Action]:
         """Bring these events to the server, those of one attempt in order.
@@ -166,6 +180,8 @@ class AgentLink(Machine):
         self.state = State.OPEN
         self._opened = now
         self._know(hello)
+        if self._draining:
+            self._say(Draining(), now)
         self._outgoing.allow(hello.row_limit, hello.window_events, hello.window_bytes)
         # more than was named cannot be meant: what was never sent must not count as held
         held = {key: min(seq, self._named[key]) for key, seq in hello.held.items() if key in self._named}

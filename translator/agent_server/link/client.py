@@ -47,6 +47,7 @@ class LinkClient:
         url: agent-server's address, ``ws(s)://HOST[/PATH]?clientId=NAME``.
         biz_id: the business that the agent belongs to.
         token: shown as a bearer token, if any.
+        replica: which of the agent's processes this is; empty: there is one.
         row_limit: log lines in one frame (any other event counts as one).
         session: used and not closed; without one the client makes its own.
         timeout: seconds within which `send` must succeed.
@@ -63,6 +64,7 @@ class LinkClient:
         *,
         biz_id: str = "",
         token: str = "",
+        replica: str = "",
         row_limit: int = 1000,
         session: aiohttp.ClientSession | None = None,
         timeout: float = 30.0,
@@ -79,6 +81,7 @@ class LinkClient:
             client_id,
             biz_id=biz_id,
             software=f"translator/{__version__}",
+            replica=replica,
             row_limit=row_limit,
             heartbeat_s=heartbeat,
         )
@@ -133,6 +136,11 @@ class LinkClient:
         self._intake = intake
         self._calls.methods = {CALL_TASK: self._call_task, **(methods or {})}
         self._running = asyncio.create_task(self._run(), name="link")
+
+    def drain(self) -> None:
+        """Tell agent-server that this process is about to stop: it is to hand over no more tasks."""
+        self._link.drain(self._now())
+        self._wake()
 
     async def close(self) -> None:
         """Hang up and dial no more; whoever waits in `send` gets a TemporaryError."""

@@ -1,11 +1,9 @@
-"""The stand-in's shell of the link: agents dial in, each to its own end."""
+"""The stand-in's shell of the link: agents dial in, each with as many processes as it has."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import web
@@ -13,137 +11,86 @@ from aiohttp import web
 from translator import __version__
 from translator.agent_server.answering import refusal
 from translator.agent_server.collection import Collection
-from translator.agent_server.faults import Fault
-from translator.agent_server.link.actions import Action, Called, EventsCame, Greeted, Replied, TasksAnswered
-from translator.agent_server.link.calls import Calls
-from translator.agent_server.link.connection import CLOSE_S, Connection
+from translator.agent_server.link.connection import CLOSE_S
 from translator.agent_server.link.machine import GOING_AWAY, HEARTBEAT_S, REPLACED
 from translator.agent_server.link.server import ServerLink
-from translator.agent_server.protocol.fields import known_rows, read_asked
-from translator.agent_server.protocol.frames import CALL_KNOWN, MAX_FRAME
-from translator.agent_server.verdict import is_denial, is_passing, retry_after
+from translator.agent_server.link.visit import Item, Visit
+from translator.agent_server.protocol.frames import MAX_FRAME
 from translator.errors import TemporaryError
-
-_log = logging.getLogger(__name__)
 
 Answered = Callable[[Sequence[str], Sequence[Mapping[str, Any]]], None]
 
 
 class _Agent:
-    """One agent's end, over all its connections."""
+    """One agent: the tasks that wait for it, and its processes, any of which may have them.
 
-    def __init__(self, name: str, link: ServerLink, collection: Collection, answered: Answered) -> None:
-        self.name = name
-        self.link = link
-        self.calls = Calls(link, self.wake)
-        self.calls.methods = {CALL_KNOWN: self._known}
-        self._collection = collection
+    Only one of them has tasks that are not answered, so that a task comes before what revokes it.
+    """
+
+    def __init__(self, answered: Answered) -> None:
         self._answered = answered
-        self._connection: Connection | None = None
-        self._free = asyncio.Lock()
-        self._came: asyncio.Queue[EventsCame] = asyncio.Queue()
-        self._answers: set[asyncio.Task[None]] = set()
-        self._cut: Callable[[], None] = lambda: None
+        self._waiting: deque[Item] = deque()
+        self._given: deque[Item] = deque()
+        self._busy: Visit | None = None
+        self.visits: list[Visit] = []
         self.deny = 0
 
-    @property
-    def linked(self) -> bool:
-        return self._connection is not None
+    def hand_over(self, items: Sequence[Item]) -> None:
+        self._waiting.extend(items)
+        self._pump()
 
-    def wake(self) -> None:
-        if self._connection:
-            self._connection.wake()
+    def willing(self) -> Visit:
+        """The process that takes the next call or tasks; they take turns.
 
-    def hang_up(self, code: int, reason: str) -> None:
-        if self._connection:
-            self._connection.hang_up(code, reason)
+        Raises:
+            TemporaryError: there is none.
+        """
+        visit = next((visit for visit in self.visits if visit.willing), None)
+        if visit is None:
+            raise TemporaryError("no process of the agent is linked")
+        self.visits.remove(visit)
+        self.visits.append(visit)
+        return visit
 
-    async def serve(self, socket: web.WebSocketResponse, cut: Callable[[], None]) -> None:
-        """Run one connection; an earlier one that is still there gives way."""
-        self.hang_up(REPLACED, "the same clientId has dialled in again")
-        async with self._free:
-            self._cut = cut
-            self._came = asyncio.Queue()
-            self.link.connected(_now())
-            self._connection = Connection(socket, self.link, self._act, _now)
-            taking = asyncio.create_task(self._take_events(), name=f"link events {self.name}")
-            try:
-                why = await self._connection.run()
-                _log.info("agent %s left: %s", self.name, why)
-            finally:
-                self._connection = None
-                for task in (taking, *self._answers):
-                    task.cancel()
-                await asyncio.gather(taking, *self._answers, return_exceptions=True)
-                for action in self.link.lost(_now()):
-                    self._act(action)
+    def greeted(self, visit: Visit) -> None:
+        for other in self.visits:
+            if other is not visit and other.willing and other.replica == visit.replica:
+                other.hang_up(REPLACED, "the same process has dialled in again")
+                self._take_back(other)
+        self._pump()
 
-    async def close(self) -> None:
-        self.hang_up(GOING_AWAY, "the server stops")
-        await self.calls.close()
+    def denies(self, status: int) -> None:
+        self.deny = status
 
-    async def _known(self, params: Any) -> Any:
-        return known_rows(self._collection.known(read_asked(params)))
+    def drains(self, visit: Visit) -> None:
+        self._take_back(visit)
 
-    def _act(self, action: Action) -> None:
-        if isinstance(action, Greeted):
-            hello = action.hello
-            _log.info("agent %s has dialled in: %s", self.name, hello.software)
-            held = {key: self._collection.ledger.held(*key) for key in hello.open}
-            self.link.welcome(held, _now())
-            self.wake()
-        elif isinstance(action, EventsCame):
-            self._came.put_nowait(action)
-        elif isinstance(action, TasksAnswered):
-            self._answered(action.references, action.answers)
-        elif isinstance(action, Called | Replied):
-            self.calls.act(action)
+    def answered(self, visit: Visit, references: Sequence[str], answers: Sequence[Mapping[str, Any]]) -> None:
+        self._answered(references, answers)
+        if visit is self._busy:
+            for _ in references:
+                self._given.popleft()
+            if not self._given:
+                self._busy = None
+                self._pump()
 
-    async def _take_events(self) -> None:
-        """One frame after the other; an answer that is to be overtaken waits beside."""
-        while True:
-            came = await self._came.get()
-            fault = self._collection.faults.take() or Fault()
-            await asyncio.sleep(fault.delay)
-            if fault.drop == "before":
-                self._cut()
-                return
-            if is_denial(fault.status):
-                # no frame says so: the connection goes, and the next request for one is answered with it
-                self.deny = fault.status
-                self._cut()
-                return
-            if fault.status:
-                passing = is_passing(fault.status)
-                wait = (retry_after(fault.retry_after, datetime.now(UTC)) or 0.0) if passing else None
-                message = f"answered {fault.status} on command"
-                self.link.refuse(came.ticket, "fault", message, _now(), retry_after=wait)
-                self.wake()
-                continue
-            held = self._collection.take(came.events, fault)[came.key]
-            if fault.drop == "after":
-                self._cut()
-                return
-            if fault.reorder:
-                task = asyncio.create_task(self._answer_in_turn(came, held, fault))
-                self._answers.add(task)
-                task.add_done_callback(self._answers.discard)
-            else:
-                await self._collection.turn(fault)
-                self._answer(came, held)
+    def left(self, visit: Visit) -> None:
+        self.visits.remove(visit)
+        self._take_back(visit)
 
-    async def _answer_in_turn(self, came: EventsCame, held: int, fault: Fault) -> None:
-        await self._collection.turn(fault)
-        self._answer(came, held)
+    def _take_back(self, visit: Visit) -> None:
+        if visit is self._busy:
+            visit.withdraw()
+            self._waiting.extendleft(reversed(self._given))
+            self._given.clear()
+            self._busy = None
+        self._pump()
 
-    def _answer(self, came: EventsCame, held: int) -> None:
-        last = came.events[-1]["seq"]
-        if held >= last:
-            self.link.keep(came.ticket, held, _now())
-        else:
-            message = f"held up to seq {held}, so the events up to {last} do not follow"
-            self.link.refuse(came.ticket, "out-of-order", message, _now(), retry_after=1.0)
-        self.wake()
+    def _pump(self) -> None:
+        if self._busy is None and self._waiting and any(visit.willing for visit in self.visits):
+            self._busy = self.willing()
+            self._given, self._waiting = self._waiting, deque()
+            self._busy.hand_over(list(self._given))
 
 
 class Hub:
@@ -175,22 +122,20 @@ class Hub:
         return client_id in self._agents
 
     def hand_over(self, client_id: str, items: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
-        """Hand tasks to an agent that is known; while it is away they wait."""
-        agent = self._agents[client_id]
-        agent.link.hand_over(items, _now())
-        agent.wake()
+        """Hand tasks to an agent that is known; while all its processes are away they wait."""
+        self._agents[client_id].hand_over(items)
 
     async def call(self, client_id: str, method: str, params: Any, timeout_s: float) -> Any:
-        """Call an agent, and give its result.
+        """Call one of an agent's processes, and give its result.
 
         Raises:
-            TemporaryError: it is not linked, or no reply came in time.
+            TemporaryError: none is linked, or no reply came in time.
             PermanentError: its reply is an error.
         """
         agent = self._agents.get(client_id)
         if agent is None:
             raise TemporaryError(f"no agent {client_id} has dialled in")
-        return await agent.calls.ask(method, params, timeout_s)
+        return await agent.willing().calls.ask(method, params, timeout_s)
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """The handler of the link's path.
@@ -201,29 +146,29 @@ class Hub:
         client_id = request.query.get("clientId", "")
         if not client_id:
             raise web.HTTPBadRequest(reason="the URL must end in ?clientId=NAME")
-        agent = self._agents.get(client_id)
-        if agent is not None and agent.deny:
+        agent = self._agents.setdefault(client_id, _Agent(self._answered))
+        if agent.deny:
             status, agent.deny = agent.deny, 0
             return refusal(status, "fault", "answered so on command")
         socket = web.WebSocketResponse(max_msg_size=MAX_FRAME, timeout=CLOSE_S, compress=False)
         await socket.prepare(request)
-        agent = self._agents.get(client_id)
-        if agent is None:
-            link = ServerLink(software=f"translator-stand-in/{__version__}", heartbeat_s=self._heartbeat)
-            agent = self._agents[client_id] = _Agent(client_id, link, self._collection, self._answered)
         self._linked(client_id)
 
         def cut() -> None:
             if request.transport is not None:
                 request.transport.abort()
 
-        await agent.serve(socket, cut)
+        link = ServerLink(software=f"translator-stand-in/{__version__}", heartbeat_s=self._heartbeat)
+        visit = Visit(client_id, link, self._collection, agent, socket, cut)
+        agent.visits.append(visit)
+        try:
+            await visit.run()
+        finally:
+            agent.left(visit)
         return socket
 
     async def close(self) -> None:
         """Hang up on everyone."""
-        await asyncio.gather(*(agent.close() for agent in self._agents.values()))
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()
+        for agent in self._agents.values():
+            for visit in agent.visits:
+                visit.hang_up(GOING_AWAY, "the server stops")

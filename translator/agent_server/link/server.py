@@ -10,6 +10,8 @@ OPEN     `hand_over`                       batches go, one at a time, each when 
 other    `hand_over`                       they wait
 OPEN     answers                           `TasksAnswered`, the next batch; to no batch under way: ignored
 OPEN     later                             the same batch again, after the time it says
+OPEN     draining                          `AgentDrains`
+any      `withdraw`                        no batch waits or is under way; an answer to one is ignored
 OPEN     events                            `EventsCame`; over the window: HangUp 4413
 any      `lost`                            the batch that is not answered waits again
 ======== ================================= ==============================================================
@@ -22,7 +24,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
-from translator.agent_server.link.actions import Action, EventsCame, Greeted, Key, TasksAnswered, Ticket
+from translator.agent_server.link.actions import (
+    Action,
+    AgentDrains,
+    EventsCame,
+    Greeted,
+    Key,
+    TasksAnswered,
+    Ticket,
+)
 from translator.agent_server.link.machine import (
     HEARTBEAT_S,
     MALFORMED,
@@ -36,6 +46,7 @@ from translator.agent_server.protocol.frames import (
     VERSION,
     AgentHello,
     Answers,
+    Draining,
     Events,
     Frame,
     Held,
@@ -148,6 +159,11 @@ class ServerLink(Machine):
             self._append(batch)
         self._pump(now)
 
+    def withdraw(self) -> None:
+        """Hand over nothing of what was to be: somebody else gets it."""
+        self._batches.clear()
+        self._sent_at = None
+
     def keep(self, ticket: Ticket, seq: int, now: float) -> None:
         """Answer events: the attempt is held up to this seq."""
         if taken := self._answered(ticket):
@@ -190,7 +206,7 @@ class ServerLink(Machine):
             self._sent_at = None
             self._not_before = now + frame.retry_after
             self._pump(now)
-        return []
+        return [AgentDrains()] if isinstance(frame, Draining) else []
 
     def _take_events(self, frame: Events) -> list[Action]:
         events, size = self.unanswered

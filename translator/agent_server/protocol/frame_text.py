@@ -22,6 +22,7 @@ from translator.agent_server.protocol.frames import (
     AgentHello,
     Answers,
     Call,
+    Draining,
     Events,
     Frame,
     Heartbeat,
@@ -86,6 +87,8 @@ def _encode_hello(frame: Any) -> tuple[str, dict[str, Any]]:
     own: dict[str, Any]
     if isinstance(frame, AgentHello):
         own = {"clientId": frame.client_id, "bizId": frame.biz_id, "open": held_rows(frame.open)}
+        if frame.replica:
+            own["replica"] = frame.replica
     else:
         window = {"events": frame.window_events, "bytes": frame.window_bytes}
         own = {"rowLimit": frame.row_limit, "window": window, "held": held_rows(frame.held)}
@@ -114,6 +117,7 @@ _ENCODERS: Final[Mapping[type, Callable[[Any], tuple[str, dict[str, Any]]]]] = {
         "later",
         {"batch": frame.batch, "retryAfter": frame.retry_after, "message": frame.message},
     ),
+    Draining: lambda _: ("draining", {}),
     Held: lambda frame: ("held", {"held": held_rows(frame.held)}),
     Refused: _encode_refused,
     Call: lambda frame: (
@@ -136,6 +140,7 @@ def _agent_hello(data: dict[str, Any], _: int) -> Frame:
         software=_text(data, "software", ""),
         heartbeat_s=_seconds(data, "heartbeatSeconds", above=0),
         open=read_held(member(data, "open"), "open"),
+        replica=_text(data, "replica", ""),
         version=_count(data, "version", 1),
         capabilities=_names(data, "capabilities"),
     )
@@ -197,6 +202,7 @@ _DECODERS: Final[Mapping[tuple[str, Role], Callable[[dict[str, Any], int], Frame
     ("later", "agent"): lambda data, _: Later(
         _count(data, "batch", 1), _seconds(data, "retryAfter"), _text(data, "message", "")
     ),
+    ("draining", "agent"): lambda _data, _size: Draining(),
     ("events", "agent"): _events,
     ("held", "server"): lambda data, _: Held(read_held(member(data, "held"), "held")),
     ("refused", "server"): _refused,

@@ -32,6 +32,7 @@ class AgentHello:
         software: name and version, for people.
         heartbeat_s: seconds within which the agent says something, whatever.
         open: (taskId, attempt) → highest seq of which the agent does not know yet whether it is held.
+        replica: which of the agent's processes this is, all of which dial in; empty: there is one.
         version: the highest version of the protocol that the agent speaks.
         capabilities: what it can do, of `CAPABILITIES`.
     """
@@ -41,6 +42,7 @@ class AgentHello:
     software: str
     heartbeat_s: float
     open: Mapping[tuple[str, int], int] = field(default_factory=dict)
+    replica: str = ""
     version: int = VERSION
     capabilities: tuple[str, ...] = CAPABILITIES
 
@@ -98,6 +100,11 @@ class Later:
     batch: int
     retry_after: float
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Draining:
+    """Agent to server: this process is about to stop; hand it no more tasks. Events still come and go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +179,7 @@ Frame = (
     | Tasks
     | Answers
     | Later
+    | Draining
     | Events
     | Held
     | Refused

@@ -22,8 +22,8 @@ from translator.engine.local.refusal import Notice
 from translator.engine.local.run import Run
 from translator.engine.local.runner import Runner
 from translator.errors import PermanentError
-from translator.observe.observation import Holding, Observation, WorkflowGone, WorkflowRef
-from translator.observe.reasons import CONFLICT, remedy
+from translator.observe.observation import Holding, Observation, Verdict, WorkflowGone, WorkflowRef
+from translator.observe.reasons import CONFLICT, RUNNER_LOST, remedy
 from translator.workflow.names import ATTEMPT, INSTALLATION, SHARD, SPEC_HASH, TASK_ID
 from translator.workflow.rendered import Rendered
 
@@ -154,9 +154,14 @@ class LocalEngine:
     async def follow(
         self, ref: WorkflowRef, cursors: Mapping[str, Mapping[str, Any]]
     ) -> AsyncIterator[Observation]:
-        """Yield all that can be seen of a Workflow; see `translator.service.engine.Engine.follow`."""
+        """Yield all that can be seen of a Workflow; see `translator.service.engine.Engine.follow`.
+
+        One that does not run here ran in a process that is gone, or on a machine whose tasks this one has
+        taken over: it has ended with it, or is ended there when that finds out.
+        """
         run = self._find(ref)
         if run is None:
+            yield Verdict("Error", RUNNER_LOST, "the process that ran it is gone", ended=True)
             yield WorkflowGone()
             return
         async for observation in run.watched.follow(cursors):
