@@ -45,6 +45,10 @@ e2e *args:
 faults *args:
     pytest tests/faults --numprocesses=2 --dist=worksteal {{ args }}
 
+# ten minutes of mixed load, after which nothing may have grown (--minutes N)
+soak *args:
+    python -m tests.faults.soak {{ args }}
+
 # figures, each beside its floor in the same run
 bench *args:
     python benchmarks/run.py {{ args }}

@@ -109,7 +109,10 @@ class Stage:
 
     async def retry(self, task: Task) -> None:
         """Ask for another attempt of a task, once it has ended."""
-        await self.stand_in.final(task.task_id, task.attempts)
+        attempt = task.attempts
+        await self.event(
+            lambda event: (event["taskId"], event["attempt"]) == (task.task_id, attempt) and is_final(event)
+        )
         task.attempts += 1
         order = {"action": "retry", "taskId": task.task_id}
         while True:
@@ -137,10 +140,13 @@ class Stage:
 
     async def event(self, wanted: Callable[[Any], bool]) -> Any:
         """Wait until agent-server was told such an event."""
-        async for event in self.stand_in.events():
-            if wanted(event):
-                return event
-        raise EOFError
+        while True:
+            stand_in = self.stand_in
+            async for event in stand_in.events():
+                if wanted(event):
+                    return event
+            while self.stand_in is stand_in:  # noqa: ASYNC110 - it is away
+                await asyncio.sleep(0.05)
 
     async def _insist(self, path: str, body: Any) -> Any:
         wait = 0.05
@@ -162,11 +168,7 @@ class Stage:
         """
         try:
             async with asyncio.timeout(seconds):
-                for task in self.tasks.values():
-                    for attempt in range(1, task.attempts + 1):
-                        if task.acknowledged:
-                            await self.stand_in.final(task.task_id, attempt)
-                while left := await self._left():  # noqa: ASYNC110 - Redis gives no sign
+                while self._untold() or (left := await self._left()):  # noqa: ASYNC110 - no sign of both
                     await asyncio.sleep(0.1)
         except TimeoutError:
             left = await self._left()
@@ -174,6 +176,15 @@ class Stage:
         if left:
             account.wrong.append(f"left over: {left[:5]}")
         return account
+
+    def _untold(self) -> bool:
+        """Whether a final status is missing."""
+        return any(
+            self.stand_in.ledger.final(task.task_id, attempt) is None
+            for task in self.tasks.values()
+            for attempt in range(1, task.attempts + 1)
+            if task.acknowledged
+        )
 
     async def _left(self) -> list[str]:
         """What is still to be done, and what lies in the cluster."""
