@@ -10,6 +10,7 @@ from typing import Any
 from tests.faults.tasks import Task
 from translator.agent_server.ledger import Ledger, is_final
 from translator.observe.reasons import WORKFLOW_DELETED
+from translator.observe.recovery import GAP as RETOLD
 
 
 @dataclass(slots=True)
@@ -48,7 +49,9 @@ class Account:
         )
 
 
-def audit(tasks: Iterable[Task], ledger: Ledger, faults: int, *, mortal: bool = False) -> Account:
+def audit(
+    tasks: Iterable[Task], ledger: Ledger, faults: int, *, mortal: bool = False, retold: bool = False
+) -> Account:
     """Compare what agent-server was told with what must have been told.
 
     Args:
@@ -56,6 +59,7 @@ def audit(tasks: Iterable[Task], ledger: Ledger, faults: int, *, mortal: bool = 
         ledger: what agent-server holds.
         faults: how many were made.
         mortal: what runs dies with the service (the local engine): such a task may have ended in Error.
+        retold: Redis has lost its data: after a gap that says so, a step's lines may come again.
     """
     account = Account(faults=faults)
     known = {task.task_id: task for task in tasks}
@@ -70,14 +74,22 @@ def audit(tasks: Iterable[Task], ledger: Ledger, faults: int, *, mortal: bool = 
             continue
         account.tasks += 1
         for attempt in range(1, task.attempts + 1):
-            _attempt(task, attempt, ledger.events(task.task_id, attempt), account, mortal=mortal)
+            _attempt(
+                task, attempt, ledger.events(task.task_id, attempt), account, mortal=mortal, retold=retold
+            )
         if extra := ledger.events(task.task_id, task.attempts + 1):
             account.wrong.append(f"{task.task_id}: an attempt nobody asked for: {extra[0]}")
     return account
 
 
 def _attempt(
-    task: Task, attempt: int, events: tuple[Mapping[str, Any], ...], account: Account, *, mortal: bool
+    task: Task,
+    attempt: int,
+    events: tuple[Mapping[str, Any], ...],
+    account: Account,
+    *,
+    mortal: bool,
+    retold: bool,
 ) -> None:
     where = f"{task.task_id} attempt {attempt}"
     finals = [event for event in events if is_final(event)]
@@ -94,13 +106,19 @@ def _attempt(
     if final["phase"] not in task.phases and not died:
         account.wrong.append(f"{where}: ended {final['phase']} {final.get('reason')}: {final.get('message')}")
     gaps = [event for event in events if event["kind"] == "gap"]
-    if gaps and whole:
+    if whole and any(not retold or gap["why"] != RETOLD for gap in gaps):
         account.wrong.append(f"{where}: a gap: {gaps[0]}")
     # a step whose exit code is known was seen to its end
     ended = {step["name"] for step in final["steps"] if step.get("exitCode") is not None}
     for name in task.names:
-        logs = [event for event in events if event["kind"] == "log" and event["step"] == name]
-        told = [line for event in logs for line in event["lines"]]
+        told: list[str] = []
+        for event in events:
+            if event["kind"] == "gap" and event["step"] == name and event["why"] == RETOLD:
+                # up to there the lines must be the first, from there on they are all of them
+                _lines(f"{where} {name}, before the loss", told, task.lines(name), account, whole=False)
+                told = []
+            elif event["kind"] == "log" and event["step"] == name:
+                told += event["lines"]
         _lines(f"{where} {name}", told, task.lines(name), account, whole=name in ended and (whole or died))
 
 

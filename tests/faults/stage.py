@@ -160,11 +160,12 @@ class Stage:
             await asyncio.sleep(wait)
             wait = min(1.0, wait * 1.5)
 
-    async def finish(self, seconds: float = 60) -> Account:
+    async def finish(self, seconds: float = 60, *, retold: bool = False) -> Account:
         """Wait until all is told and nothing is left to do; then say what was wrong.
 
         Args:
             seconds: how long everything may take from now on.
+            retold: Redis has lost its data (see `audit`).
         """
         try:
             async with asyncio.timeout(seconds):
@@ -172,7 +173,9 @@ class Stage:
                     await asyncio.sleep(0.1)
         except TimeoutError:
             left = await self._left()
-        account = audit(self.tasks.values(), self.stand_in.ledger, self.faults, mortal=self.cluster is None)
+        account = audit(
+            self.tasks.values(), self.stand_in.ledger, self.faults, mortal=self.cluster is None, retold=retold
+        )
         if left:
             account.wrong.append(f"left over: {left[:5]}")
         return account

@@ -76,6 +76,7 @@ async def killed_and_started_again(stage, crash_at):
     try:
         assert await stage.serve.dies(30) == -9, stage.serve.log.read_text()[-2000:]
         stage.count()
+        stage.stand_in.faults.clear()
         await stage.serve.start()
         async with asyncio.timeout(30):
             await playing
@@ -104,9 +105,9 @@ async def test_with_argo(stage, hold, seed, point):
         if step is Step.DELETE_CONFIGMAP:
             await made.cluster.put("configmaps", ORPHAN)
         if step in (Step.PARK, Step.UNPARK):
-            # one that is sent with others is refused with them first, then alone
-            made.stand_in.faults.add(Fault(count=2, status=400))
-            made.count(2)
+            # refused until the service dies of it: those sent together are refused together first
+            made.stand_in.faults.add(Fault(count=100, status=400))
+            made.count()
         if step is Step.UNPARK:
             unparking = asyncio.create_task(replay(made))
         hold(await killed_and_started_again(made, crash(point, seed)))

@@ -48,12 +48,14 @@ async def test_killed_together_with_the_service(stage, hold):
 async def test_without_its_data_what_ran_is_told_to_its_end(stage, hold):
     async with stage(RECONCILE_SECONDS=1) as made:
         await under_way(made, lines=200)
+        for task_id in list(made.tasks):
+            await made.event(lambda event, of=task_id: event["taskId"] == of and "workflow" in event)
         made.redis.kill()
         made.redis.lose_data()
         made.count()
         await made.redis.start()
         await made.submit(plain("afterwards"))
-        hold(await made.finish())
+        hold(await made.finish(retold=True))
 
 
 async def test_full(stage, hold):
