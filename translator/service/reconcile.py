@@ -32,6 +32,10 @@ MOST_INDEXED = 20_000
 _log = structlog.get_logger()
 
 
+Place = tuple[Kind, str, str]
+"""The kind, the taskId, and the Workflow's uid, empty where there is none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Flows:
     """The flows, as far as mending needs them.
@@ -57,6 +61,11 @@ class Finding:
     task_id: str
     task: Open | None
     held: Holding | None
+
+    @property
+    def place(self) -> Place:
+        """What it is about."""
+        return self.kind, self.task_id, self.held.ref.uid if self.held is not None else ""
 
 
 class Reconciler:
@@ -127,8 +136,9 @@ class Reconciler:
         found = await self._look()
         if found:
             await asyncio.sleep(self._settle_s)
-            for finding in found & await self._look():
-                if await self._mend(finding):
+            again = await self._look()
+            for place, finding in found.items():
+                if again.get(place) == finding and await self._mend(finding):
                     self._note(finding.task_id, finding.kind, mended)
         for each in await self._indexes.mend(MOST_INDEXED, self._store.holds):
             self._note(each.task_id, f"index-{each.index}", mended)
@@ -159,7 +169,7 @@ class Reconciler:
             except Exception:  # noqa: BLE001 - a fault of ours must not end it for good
                 _log.exception("a round of the reconciler failed")
 
-    async def _look(self) -> set[Finding]:
+    async def _look(self) -> dict[Place, Finding]:
         # the engine first: a Workflow is let go of before its record is
         holdings: dict[str, list[Holding]] = defaultdict(list)
         async for held in self._engine.holdings():
@@ -167,25 +177,26 @@ class Reconciler:
                 holdings[held.task_id].append(held)
         tasks = {task.task_id: task for task in await self._store.open_tasks(self._store.held())}
         tasks |= await self._store.describe(holdings.keys() - tasks.keys())
-        found: set[Finding] = set()
-        for task_id in tasks.keys() | holdings.keys():
-            found |= self._compare(task_id, tasks.get(task_id), holdings.get(task_id, []))
-        return found
+        return {
+            finding.place: finding
+            for task_id in tasks.keys() | holdings.keys()
+            for finding in self._compare(task_id, tasks.get(task_id), holdings.get(task_id, []))
+        }
 
-    def _compare(self, task_id: str, task: Open | None, holdings: list[Holding]) -> set[Finding]:
+    def _compare(self, task_id: str, task: Open | None, holdings: list[Holding]) -> list[Finding]:
         if task is not None and not task.phase:
             # in an index without a record, which the indexes' own turn mends
             task = None
         busy = self._flows.busy(task_id)
         newest = max(holdings, key=lambda held: held.attempt, default=None)
         if task is None:
-            return {Finding(kind, task_id, None, newest) for kind in discrepancies(None, newest, busy)}
+            return [Finding(kind, task_id, None, newest) for kind in discrepancies(None, newest, busy)]
         old = [held for held in holdings if held.attempt < task.attempt]
         current = newest if newest not in old else None
-        found = {Finding(kind, task_id, task, current) for kind in discrepancies(task, current, busy)}
+        found = [Finding(kind, task_id, task, current) for kind in discrepancies(task, current, busy)]
         for held in old:
             kinds = discrepancies(task, held, busy)
-            found |= {Finding(kind, task_id, task, held) for kind in kinds if kind is Kind.NOT_RELEASED}
+            found += [Finding(kind, task_id, task, held) for kind in kinds if kind is Kind.NOT_RELEASED]
         return found
 
     async def _mend(self, finding: Finding) -> bool:
