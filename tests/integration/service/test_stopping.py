@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from tests.integration.service.rounds import cloud_task, eventually
+from translator.agent_server.faults import Fault
 from translator.agent_server.protocol import BATCH_PATH
 
 
@@ -91,9 +92,9 @@ async def test_one_that_is_told_to_stop_hands_its_shards_over_and_ends_well(serv
 
 
 @pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])
-async def test_a_second_signal_ends_it_at_once(serve, http, second, unused_tcp_port):
-    nobody = f"http://127.0.0.1:{unused_tcp_port}"
-    async with serve("a", nobody, flush_seconds=600, termination_grace_seconds=600) as (process, url):
+async def test_a_second_signal_ends_it_at_once(serve, stand_in, http, second):
+    stand_in.faults.add(*[Fault(status=503)] * 10_000)
+    async with serve("a", stand_in.url, flush_seconds=600, termination_grace_seconds=600) as (process, url):
         async with http.post(url + BATCH_PATH, json=[cloud_task("t1", "true")]) as answer:
             assert answer.status == 200
         process.send_signal(signal.SIGTERM)
@@ -105,9 +106,9 @@ async def test_a_second_signal_ends_it_at_once(serve, http, second, unused_tcp_p
             assert await process.wait() == -second
 
 
-async def test_stopping_takes_no_longer_than_its_grace(serve, http, unused_tcp_port):
-    nobody = f"http://127.0.0.1:{unused_tcp_port}"
-    async with serve("a", nobody, flush_seconds=600, termination_grace_seconds=1) as (process, url):
+async def test_stopping_takes_no_longer_than_its_grace(serve, stand_in, http):
+    stand_in.faults.add(*[Fault(status=503)] * 10_000)
+    async with serve("a", stand_in.url, flush_seconds=600, termination_grace_seconds=1) as (process, url):
         async with http.post(url + BATCH_PATH, json=[cloud_task("t1", "true")]) as answer:
             assert answer.status == 200
         process.send_signal(signal.SIGTERM)
