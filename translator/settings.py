@@ -28,6 +28,7 @@ from translator.errors import PermanentError
 from translator.store.address import parse_address
 from translator.task.quantity import parse_quantity
 from translator.workflow.policy.model import VOLUME_KINDS
+from translator.workflow.secret_params import SECRET_PARAMS
 
 _FILE = "_file"
 
@@ -222,6 +223,10 @@ class Settings(BaseSettings):
     workflow: Workflows = Workflows()
 
     policy: PolicyGroup = PolicyGroup()
+    secret_params: list[str] = Field(
+        default=[*SECRET_PARAMS],
+        description="which scriptParams are secret, by patterns of their names, in capitals or not",
+    )
 
     listen: str = Field(default="127.0.0.1:8080", description="host:port of the API")
     api_token: str = Field(

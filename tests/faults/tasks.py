@@ -44,6 +44,7 @@ class Task:
     attempts: int = 1
     acknowledged: bool = False
     rejected: bool = False
+    params: str = ""
     names: list[str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -56,7 +57,12 @@ class Task:
             for name, step in zip(self.names, self.steps, strict=True)
         ]
         text = json.dumps({"taskSpec": {"displayName": "numbers", "steps": listed}})
-        args = {"timeout": self.timeout, "namespace": NAMESPACE, "taskYaml": text}
+        args = {
+            "timeout": self.timeout,
+            "namespace": NAMESPACE,
+            "taskYaml": text,
+            "scriptParams": self.params,
+        }
         return {"taskId": self.task_id, "taskType": "CloudTask", "agentId": AGENT, "args": args}
 
     def lines(self, name: str) -> list[str]:
@@ -76,8 +82,9 @@ def failing(task_id: str, lines: int = 10) -> Task:
 
 
 def filed(task_id: str, lines: int = 10) -> Task:
-    """A task that needs a ConfigMap."""
-    return Task(task_id, [(lines, 0.01, 0, FILES), (lines, 0.01, 0, FILES)])
+    """A task that needs a ConfigMap and a Secret."""
+    steps = [(lines, 0.01, 0, FILES), (lines, 0.01, 0, FILES)]
+    return Task(task_id, steps, params='{"password": "hush"}')
 
 
 def endless(task_id: str) -> Task:
@@ -86,8 +93,9 @@ def endless(task_id: str) -> Task:
 
 
 def refused(task_id: str) -> Task:
-    """A task that the cluster does not take, after it took its ConfigMap."""
-    return Task(task_id, [(1, 0.01, 0, FILES)], frozenset({"Error"}), whole=False)
+    """A task that the cluster does not take, after it took its ConfigMap and Secret."""
+    steps = [(1, 0.01, 0, FILES)]
+    return Task(task_id, steps, frozenset({"Error"}), whole=False, params='{"password": "hush"}')
 
 
 def invalid(task_id: str) -> Task:

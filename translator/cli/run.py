@@ -80,7 +80,7 @@ def run(  # noqa: PLR0917  # typer calls it, by name
     assert parsed.task is not None, "parse() has seen to it"
     rendered = task_file.translated(parsed, file, attempt=1, choices=choices)
     try:
-        code = asyncio.run(_run(parsed.task, rendered, engine, runner.value))
+        code = asyncio.run(_run(parsed.task, rendered, engine, runner.value, choices.options.secret_params))
     except asyncio.CancelledError:
         # the second signal, where the cluster ends the task without us
         print("left; the cluster ends the task", file=sys.stderr)
@@ -92,7 +92,9 @@ def run(  # noqa: PLR0917  # typer calls it, by name
     raise typer.Exit(code)
 
 
-async def _run(task: Task, rendered: Rendered, choice: EngineChoice, runner: str) -> int:
+async def _run(
+    task: Task, rendered: Rendered, choice: EngineChoice, runner: str, secrets: Sequence[str]
+) -> int:
     from translator.cli.display import open_display
     from translator.errors import PermanentError, TemporaryError
     from translator.observe.event import Phase
@@ -104,7 +106,7 @@ async def _run(task: Task, rendered: Rendered, choice: EngineChoice, runner: str
             with open_display([step.name for step in task.steps]) as display:
                 for notice in notices:
                     display.say(f"note: {notice}")
-                trial = Trial(engine, task, rendered, lambda event: display.show(event.as_json()))
+                trial = Trial(engine, task, rendered, lambda event: display.show(event.as_json()), secrets)
                 with _signals(trial, kill):
                     phase = await trial.run()
     except (PermanentError, TemporaryError) as error:

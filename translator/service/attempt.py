@@ -12,6 +12,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type
 from translator.errors import PermanentError, TemporaryError
 from translator.observe import reasons
 from translator.observe.event import Event
+from translator.observe.masking import Mask
 from translator.observe.observation import LogEnd, Observation, Verdict, WorkflowGone, WorkflowRef
 from translator.observe.reducer import observe
 from translator.observe.state import TaskState
@@ -48,6 +49,7 @@ class Attempt:
         ref: the Workflow.
         row_limit: log lines in one event.
         on_events: called with the taskId and its state when its outbox has grown.
+        mask: hides the task's secret parameters in all that is stored and told.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Attempt:
         *,
         row_limit: int,
         on_events: Callable[[str, TaskState], None],
+        mask: Mask,
     ) -> None:
         self._store = store
         self._engine = engine
@@ -66,6 +69,7 @@ class Attempt:
         self._ref = ref
         self._row_limit = row_limit
         self._on_events = on_events
+        self._mask = mask
         self._queue: asyncio.Queue[Observation | _Ended] = asyncio.Queue(_QUEUE)
         self._seen = asyncio.Event()
         self._terminating: asyncio.Task[None] | None = None
@@ -130,7 +134,7 @@ class Attempt:
 
     async def _store_batch(self, batch: list[Observation | _Ended]) -> None:
         """Reduce and store what is there; then act on what it says."""
-        seen = [each for each in batch if not isinstance(each, _Ended)]
+        seen = [self._mask.observation(each) for each in batch if not isinstance(each, _Ended)]
         await self._append(regroup(seen, self._row_limit))
         if seen:
             self._seen.set()
@@ -158,7 +162,7 @@ class Attempt:
 
     async def _cut_off(self, error: Exception | None) -> None:
         if isinstance(error, PermanentError):
-            verdict = Verdict("Error", error.reason, error.message, ended=True)
+            verdict = Verdict("Error", error.reason, self._mask.text(error.message), ended=True)
             await self._append([verdict])
             await self._terminate()
             return

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import json
+from collections.abc import Awaitable, Callable, Iterable
 
 import structlog
 
 from translator.errors import PermanentError, TemporaryError
+from translator.observe.masking import Mask
 from translator.observe.observation import WorkflowRef
 from translator.observe.state import TaskState
 from translator.service.attempt import Attempt
@@ -15,6 +17,8 @@ from translator.service.engine import Engine
 from translator.service.workers import Workers
 from translator.store.record import Record
 from translator.store.store import SetBackError, Store, UnknownTaskError
+from translator.task.params import read_params
+from translator.workflow.names import secrets_name
 
 _log = structlog.get_logger()
 
@@ -30,6 +34,7 @@ class Follower:
         on_unknown: called with the taskId where Redis has lost the task.
         on_set_back: compares a record that is older than what was stored with what agent-server holds, and
             mends it; awaited before the attempt is followed on.
+        mask_of: what hides the values of the secret ones of some parameters.
     """
 
     def __init__(
@@ -41,6 +46,7 @@ class Follower:
         on_events: Callable[[str, TaskState], None],
         on_unknown: Callable[[str], None],
         on_set_back: Callable[[str], Awaitable[object]],
+        mask_of: Callable[[Iterable[tuple[str, str]]], Mask],
     ) -> None:
         self._on_set_back = on_set_back
         self._set_back: set[str] = set()
@@ -48,6 +54,7 @@ class Follower:
         self._engine = engine
         self._row_limit = row_limit
         self._on_events = on_events
+        self._mask_of = mask_of
         self._revoked: dict[str, asyncio.Event] = {}
         self._workers = Workers("follow", self._follow, mine=store.holds, on_unknown=on_unknown)
         self.busy = self._workers.busy
@@ -87,7 +94,13 @@ class Follower:
 
     async def _until_final(self, record: Record, ref: WorkflowRef, revoked: asyncio.Event) -> bool:
         attempt = Attempt(
-            self._store, self._engine, record, ref, row_limit=self._row_limit, on_events=self._on_events
+            self._store,
+            self._engine,
+            record,
+            ref,
+            row_limit=self._row_limit,
+            on_events=self._on_events,
+            mask=await self._mask(record, ref),
         )
         try:
             await attempt.run(revoked)
@@ -104,6 +117,17 @@ class Follower:
             self.wake(record.task_id)
             return False
         return True
+
+    async def _mask(self, record: Record, ref: WorkflowRef) -> Mask:
+        if record.args is not None:
+            params, _ = read_params(record.args.get("scriptParams"))
+            return self._mask_of(params)
+        # Redis has lost the submission, and whether there are secrets is known to the Workflow alone
+        workflow = await self._engine.look_up(ref)
+        if workflow is not None and secrets_name(ref.name) not in json.dumps(workflow.get("spec")):
+            return Mask(())
+        _log.warning("the secret parameters are lost, so every line is masked", workflow=ref.name)
+        return Mask.of_everything()
 
     async def _release(self, task_id: str, ref: WorkflowRef) -> None:
         try:

@@ -20,6 +20,7 @@ def options(settings: Settings) -> Options:
         service_account=chosen.service_account,
         shards=settings.shards,
         policy=_policy(settings.policy),
+        secret_params=tuple(settings.secret_params),
     )
 
 

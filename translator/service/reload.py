@@ -14,7 +14,7 @@ from translator.settings import Settings, key_of
 
 _log = structlog.get_logger()
 
-RELOADABLE = ("agent_server_token", "api_token", "log_level", "policy", "workflow")
+RELOADABLE = ("agent_server_token", "api_token", "log_level", "policy", "secret_params", "workflow")
 """The settings that may change; the others are read when the service starts."""
 
 

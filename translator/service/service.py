@@ -138,6 +138,7 @@ class Service:
             on_events=self._grown,
             on_unknown=self._unknown,
             on_set_back=self._check,
+            mask_of=translation.mask,
         )
         self._submitter = Submitter(
             store,

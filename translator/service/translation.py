@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from translator.observe.masking import Mask
 from translator.task.model import Task
 from translator.workflow.options import Options
 from translator.workflow.rendered import Rendered
+from translator.workflow.secret_params import secret_values
 from translator.workflow.translate import check, translate
 
 
@@ -26,6 +28,10 @@ class Translation:
         """Translate like this from now on."""
         self._options = options
         self._template = template
+
+    def mask(self, params: Iterable[tuple[str, str]]) -> Mask:
+        """What hides the values of a task's secret parameters."""
+        return Mask(secret_values(params, self._options.secret_params))
 
     def check(self, task: Task) -> None:
         """Find out whether a task can be translated.

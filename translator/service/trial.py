@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from translator.observe.event import Event, Phase
+from translator.observe.masking import Mask
 from translator.observe.observation import Observation, Submitted, Verdict
 from translator.observe.reasons import REVOKED, TASK_DEADLINE_EXCEEDED
 from translator.observe.reducer import begin, observe
@@ -15,6 +16,7 @@ from translator.service.engine import Engine
 from translator.task.duration import format_duration
 from translator.task.model import Task
 from translator.workflow.rendered import Rendered
+from translator.workflow.secret_params import SECRET_PARAMS, secret_values
 
 _QUEUE = 8
 """Observations waiting for the watcher: few, so that a step waits for a watcher that is slower than it."""
@@ -28,15 +30,22 @@ class Trial:
         task: the task.
         rendered: its objects.
         on_event: told each event in order.
+        secret_params: patterns of the names of parameters whose values nobody may see.
     """
 
     def __init__(
-        self, engine: Engine, task: Task, rendered: Rendered, on_event: Callable[[Event], None]
+        self,
+        engine: Engine,
+        task: Task,
+        rendered: Rendered,
+        on_event: Callable[[Event], None],
+        secret_params: Sequence[str] = SECRET_PARAMS,
     ) -> None:
         self._engine = engine
         self._task = task
         self._rendered = rendered
         self._on_event = on_event
+        self._mask = Mask(secret_values(task.params, secret_params))
         self._seen: asyncio.Queue[Observation | Exception] = asyncio.Queue(_QUEUE)
         self._background: set[asyncio.Task[None]] = set()
         self._cancelled: str | None = None
@@ -70,7 +79,7 @@ class Trial:
                 seen = await self._seen.get()
                 if isinstance(seen, Exception):
                     raise seen
-                state, events = observe(state, seen, clock.rfc3339())
+                state, events = observe(state, self._mask.observation(seen), clock.rfc3339())
         finally:
             timer.cancel()
             for task in self._background:

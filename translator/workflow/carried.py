@@ -1,8 +1,8 @@
 """What a Workflow carries of its task, so that the task goes on when Redis has lost it.
 
 Most of it lies in the Workflow anyway: the ids, the attempt, the steps in their order, the deadline. The
-service adds whose it is and the submission, which a later retry needs. A submission that is too large stays
-out: such a task is told to its end all the same, but cannot be retried.
+service adds whose it is and the submission, which a later retry needs. A submission that is too large, or has
+secret parameters, stays out: such a task is told to its end all the same, but cannot be retried.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Carried:
     Attributes:
         installation: whose it is; empty: no service submitted it.
         content_hash: of the submission as the service compares it (`translator.store.record.NewTask`).
-        args: the submission's args; None: they were too large to be carried.
+        args: the submission's args; None: they were too large to be carried, or hold secrets.
         steps: the steps' names, in order.
         timeout_s: the task's, in seconds (rounded up); None: the Workflow has none.
         created: when the Workflow was created, or else started, RFC 3339; empty: the engine does not say.
@@ -47,12 +47,12 @@ class Carried:
 
 
 def carry(rendered: Rendered, installation: str, content_hash: str, args: Mapping[str, Any]) -> Rendered:
-    """The objects with a Workflow that carries its submission, or only its hash where that is too large."""
+    """The objects, the Workflow with its submission, or its hash alone where that is too large or secret."""
     metadata = rendered.workflow["metadata"]
     annotations = {**(metadata.get("annotations") or {}), names.INSTALLATION: installation}
     whole = _text({"hash": content_hash, "args": args})
     room = MAX_SHOWN_BYTES - sum(size(name) + size(text) for name, text in annotations.items())
-    fits = size(whole) <= min(MAX_CARRIED_BYTES, room)
+    fits = rendered.secrets is None and size(whole) <= min(MAX_CARRIED_BYTES, room)
     annotations[names.SUBMISSION] = whole if fits else _text({"hash": content_hash})
     workflow = {**rendered.workflow, "metadata": {**metadata, "annotations": annotations}}
     return replace(rendered, workflow=workflow)

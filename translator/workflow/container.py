@@ -23,6 +23,7 @@ from translator.workflow.refusal import Faults
 from translator.workflow.reserved import CODO_PATH, FILES
 from translator.workflow.resources import resource_requirements
 from translator.workflow.script import interpreter
+from translator.workflow.secret_params import Secrets
 from translator.workflow.structure import plain, structure
 from translator.workflow.volumes import volume_mounts
 
@@ -50,6 +51,7 @@ class Processes:
         task: the task.
         files: takes literal text.
         faults: takes what cannot be translated.
+        secrets: where the secret parameters lie.
         ceilings: the most that a step may have of each resource.
         codo: whether the steps get ``codo``.
         one_pod: layout ``pod``, where no script is inline.
@@ -61,6 +63,7 @@ class Processes:
         files: Files,
         faults: Faults,
         *,
+        secrets: Secrets,
         ceilings: Mapping[str, str],
         codo: bool,
         one_pod: bool,
@@ -68,6 +71,7 @@ class Processes:
         self._task = task
         self._files = files
         self._faults = faults
+        self._secrets = secrets
         self._ceilings = ceilings
         self._codo = codo
         self._one_pod = one_pod
@@ -78,7 +82,7 @@ class Processes:
         """The process of one step."""
         step = self._task.steps[index]
         path = f"taskSpec.steps[{index}]"
-        env = step_env(self._task, index, self._files, self._faults)
+        env = step_env(self._task, index, self._files, self._secrets, self._faults)
         mounts = volume_mounts(self._task, index, self._faults)
         if self._codo:
             env += context.env(self._task, as_parameter=not self._one_pod)

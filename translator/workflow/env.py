@@ -19,13 +19,14 @@ from translator.workflow.literals import (
     uses_brace,
 )
 from translator.workflow.refusal import Faults
+from translator.workflow.secret_params import Secrets
 from translator.workflow.structure import structure
 
 PARAM_PREFIX = "codo_"
 """The seed's README: ``abc`` is ``$codo_abc``."""
 
 
-def step_env(task: Task, index: int, files: Files, faults: Faults) -> list[m.EnvVar]:
+def step_env(task: Task, index: int, files: Files, secrets: Secrets, faults: Faults) -> list[m.EnvVar]:
     """The env of one step, without the variables of `translator.workflow.context`.
 
     A later value takes the place of the earlier one, so that what lies between still sees it in ``$(VAR)``;
@@ -43,7 +44,10 @@ def step_env(task: Task, index: int, files: Files, faults: Faults) -> list[m.Env
             merged[variable.name] = variable
     for key, text in task.params:
         refuse_templated(key, f"args.scriptParams.{key}", faults)
-        variable = _param(PARAM_PREFIX + key, text, files)
+        if key in secrets.keys:
+            variable = _from_secret(PARAM_PREFIX + key, secrets.keys[key], secrets.name)
+        else:
+            variable = _param(PARAM_PREFIX + key, text, files)
         merged[variable.name] = variable
     return list(merged.values())
 
@@ -68,6 +72,11 @@ def _variable(entry: Mapping[str, Any], path: str, files: Files, faults: Faults)
     if expandable_must_be_file(value):
         return from_file(name, files.add_text(value), files)
     return m.EnvVar(name=name, value=split_braces(value))
+
+
+def _from_secret(name: str, key: str, secret: str) -> m.EnvVar:
+    reference = m.SecretKeySelector(name=secret, key=key)
+    return m.EnvVar(name=name, value_from=m.EnvVarSource(secret_key_ref=reference))
 
 
 def _param(name: str, text: str, files: Files) -> m.EnvVar:

@@ -68,6 +68,11 @@ def files_name(workflow: str) -> str:
     return f"{workflow}-files"
 
 
+def secrets_name(workflow: str) -> str:
+    """The name of the Secret that holds a Workflow's secret parameters."""
+    return f"{workflow}-secrets"
+
+
 def is_of_an_attempt(name: str) -> bool:
     """Whether an object of this name is a Workflow's of ours, or belongs to one."""
     return _OF_AN_ATTEMPT.fullmatch(name) is not None

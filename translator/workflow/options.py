@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from translator.workflow.policy.model import DEFAULT_POLICY, Policy
+from translator.workflow.secret_params import SECRET_PARAMS
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Options:
         shards: how many shards tasks are split into (see `translator.workflow.names.shard`).
         standalone: leave out what needs the service (the log finalizer).
         policy: what a task may ask for.
+        secret_params: patterns of the names of ``scriptParams`` that are secret.
     """
 
     layout: Literal["auto", "dag", "pod"] = "auto"
@@ -36,3 +38,4 @@ class Options:
     shards: int = 64
     standalone: bool = False
     policy: Policy = DEFAULT_POLICY
+    secret_params: tuple[str, ...] = SECRET_PARAMS

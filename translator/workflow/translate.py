@@ -16,7 +16,7 @@ from translator.workflow.container_set import container_set_template
 from translator.workflow.dag import dag_templates
 from translator.workflow.deadlines import start_grace, workflow_seconds
 from translator.workflow.layout import choose
-from translator.workflow.literals import Files
+from translator.workflow.literals import Files, size
 from translator.workflow.metadata import labels, workflow_metadata
 from translator.workflow.options import Options
 from translator.workflow.pod import pod_fields
@@ -27,6 +27,7 @@ from translator.workflow.policy.model import Policy
 from translator.workflow.refusal import Faults
 from translator.workflow.rendered import Rendered
 from translator.workflow.reserved import FILES, reserved_faults
+from translator.workflow.secret_params import secret_values, secrets_of
 from translator.workflow.shared import shared_empty_dirs
 from translator.workflow.template import DEFAULTS, merged, with_patch_of
 from translator.workflow.volumes import claims, volumes
@@ -34,6 +35,9 @@ from translator.workflow.volumes import claims, volumes
 MAX_WORKFLOW_BYTES = 1024 * 1024
 """etcd takes 1.5 MiB, and Argo adds the status."""
 
+
+MAX_SECRETS_BYTES = 1024 * 1024
+"""Kubernetes' limit of a Secret's data."""
 
 _GROWTH = 13
 """Bytes that one character of a task becomes at most: ``{`` as ``$(CODO_BRACE)``; an escape has 6."""
@@ -71,7 +75,8 @@ def translate(task: Task, *, attempt: int, options: Options, template: Mapping[s
         Untranslatable: no Workflow can do what the task says.
     """
     manifest, files, faults = _judged(task, attempt, options, template)
-    config_map = _config_map(task, attempt, options, files) if files.data else None
+    secrets = _secrets(task, attempt, options)
+    config_map = _config_map(task, attempt, options, files) if files.data or secrets else None
     length = _length(manifest)
     if length > MAX_WORKFLOW_BYTES:
         faults.add(
@@ -81,7 +86,7 @@ def translate(task: Task, *, attempt: int, options: Options, template: Mapping[s
             "too-large",
         )
         faults.check()
-    return Rendered(workflow=manifest, files=config_map)
+    return Rendered(workflow=manifest, files=config_map, secrets=secrets)
 
 
 def _judged(
@@ -114,6 +119,10 @@ def _workflow(
         spec=_spec(task, attempt, options, files, faults, one_pod=one_pod),
     )
     files.check(faults)
+    hidden = sum(size(text) for text in secret_values(task.params, options.secret_params))
+    if hidden > MAX_SECRETS_BYTES:
+        message = f"the secret parameters are {hidden} bytes, over a Secret's 1 MiB"
+        faults.add("args.scriptParams", message, "give large data another way", "too-large")
     faults.check()
     return workflow, files, faults
 
@@ -144,7 +153,13 @@ def _spec(
     mounted = volumes(task, frozenset(volume.name for volume in shared), faults)
     entrypoint = names.entrypoint_name([] if one_pod else [step.name for step in task.steps])
     processes = Processes(
-        task, files, faults, ceilings=ceilings(options.policy, one_pod=one_pod), codo=codo, one_pod=one_pod
+        task,
+        files,
+        faults,
+        secrets=secrets_of(task, attempt, options.secret_params),
+        ceilings=ceilings(options.policy, one_pod=one_pod),
+        codo=codo,
+        one_pod=one_pod,
     )
     if one_pod:
         templates = [container_set_template(task, entrypoint, processes)]
@@ -182,6 +197,23 @@ def _files_volume(files: Files) -> m.Volume:
     # Executable, since codo may be among them; an int, as the API server takes no octal string.
     source = m.ConfigMapVolumeSource(name=files.name, default_mode=0o755)
     return m.Volume(name=FILES, config_map=source)
+
+
+def _secrets(task: Task, attempt: int, options: Options) -> dict[str, Any] | None:
+    secrets = secrets_of(task, attempt, options.secret_params)
+    if not secrets.keys:
+        return None
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {
+            "name": secrets.name,
+            "namespace": task.namespace,
+            "labels": labels(task, attempt, options),
+        },
+        "type": "Opaque",
+        "stringData": {secrets.keys[name]: text for name, text in task.params if name in secrets.keys},
+    }
 
 
 def _config_map(task: Task, attempt: int, options: Options, files: Files) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -35,6 +36,21 @@ def rendered(*, spec_hash: str = "abc", script: str = "echo {{x}}", files: bool 
         if files
         else None,
     )
+
+
+def with_secrets(**options: Any) -> Rendered:
+    secrets = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "w-secrets", "namespace": "default"},
+        "stringData": {"password": "hush"},
+    }
+    return replace(rendered(**options), secrets=secrets)
+
+
+def secret_owners(fake: FakeApi) -> list[Any]:
+    found: list[Any] = fake.objects["secrets"]["default", "w-secrets"]["metadata"]["ownerReferences"]
+    return [(owner["kind"], owner["name"], owner["uid"]) for owner in found]
 
 
 def owners(fake: FakeApi) -> list[Any]:
@@ -153,3 +169,79 @@ async def test_a_server_error_is_for_later(fake: FakeApi, api: ApiServer, resour
         await submit(api, rendered())
     assert await submit(api, rendered()) == REF
     assert owners(fake) == OWNED
+
+
+async def test_the_secret_belongs_to_the_configmap_until_there_is_a_workflow(
+    fake: FakeApi, api: ApiServer
+) -> None:
+    assert await submit(api, with_secrets()) == REF
+    asked = [(verb, resource) for verb, resource, _, _ in fake.bodies]
+    assert asked == [
+        ("POST", "configmaps"), ("POST", "secrets"), ("POST", "workflows"), ("PATCH", "configmaps"),
+        ("PATCH", "secrets"),
+    ]  # fmt: skip
+    created = next(body for verb, resource, _, body in fake.bodies if (verb, resource) == ("POST", "secrets"))
+    (owner,) = created["metadata"]["ownerReferences"]
+    assert (owner["kind"], owner["uid"]) == ("ConfigMap", "uid-w-files")
+    assert secret_owners(fake) == OWNED
+
+
+async def test_a_secret_is_never_read(fake: FakeApi, api: ApiServer) -> None:
+    await submit(api, with_secrets())
+    await submit(api, with_secrets())
+    assert [path for verb, path, _ in fake.requests if verb == "GET" and "secrets" in path] == []
+    assert fake.count("POST", "secrets") == 2
+
+
+async def test_what_a_dead_try_left_is_renewed(fake: FakeApi, api: ApiServer) -> None:
+    fake.faults["POST", "workflows"].append(says(500, status(500, "later")))
+    with pytest.raises(TemporaryError):
+        await submit(api, with_secrets())
+    assert [kind for kind, _, _ in secret_owners(fake)] == ["ConfigMap"]
+    fake.objects["secrets"]["default", "w-secrets"]["stringData"] = {"password": "old"}
+    assert await submit(api, with_secrets()) == REF
+    assert fake.objects["secrets"]["default", "w-secrets"]["stringData"] == {"password": "hush"}
+    assert secret_owners(fake) == OWNED
+
+
+async def test_a_secret_whose_creation_was_not_answered_is_used(fake: FakeApi, api: ApiServer) -> None:
+    async def created_and_lost(request: web.Request) -> web.StreamResponse:
+        await fake.put("secrets", await request.json())
+        return await lost(request)
+
+    fake.faults["POST", "secrets"].append(created_and_lost)
+    assert await submit(api, with_secrets()) == REF
+    assert secret_owners(fake) == OWNED
+
+
+async def test_a_secret_that_was_not_created_is_tried_again(fake: FakeApi, api: ApiServer) -> None:
+    fake.faults["POST", "secrets"].append(lost)
+    with pytest.raises(TemporaryError, match="w-secrets"):
+        await submit(api, with_secrets())
+    assert await submit(api, with_secrets()) == REF
+
+
+async def test_another_workflows_secret_is_left_alone(fake: FakeApi, api: ApiServer) -> None:
+    await submit(api, with_secrets())
+    other = with_secrets(spec_hash="other")
+    other.secrets["stringData"]["password"] = "theirs"  # type: ignore[index]
+    with pytest.raises(PermanentError) as caught:
+        await submit(api, other)
+    assert caught.value.reason == reasons.CONFLICT
+    assert fake.objects["secrets"]["default", "w-secrets"]["stringData"] == {"password": "hush"}
+
+
+async def test_a_service_that_may_not_write_secrets_says_so(fake: FakeApi, api: ApiServer) -> None:
+    fake.faults["POST", "secrets"].append(says(403, status(403, "secrets is forbidden", "Forbidden")))
+    with pytest.raises(PermanentError) as caught:
+        await submit(api, with_secrets())
+    assert caught.value.reason == reasons.FORBIDDEN
+    assert fake.objects["configmaps"] == {}
+    assert fake.objects["workflows"] == {}
+
+
+async def test_with_a_workflow_that_is_refused_the_secret_goes(fake: FakeApi, api: ApiServer) -> None:
+    fake.faults["POST", "workflows"].append(says(422, status(422, "no", "Invalid")))
+    with pytest.raises(PermanentError):
+        await submit(api, with_secrets())
+    assert fake.objects["secrets"] == fake.objects["configmaps"] == {}

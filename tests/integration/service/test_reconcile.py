@@ -127,6 +127,19 @@ async def test_redis_is_emptied_while_nobody_looks(start, redis):
         assert second["phase"] == "Succeeded"
 
 
+async def test_secrets_that_redis_has_lost_are_not_told(start, redis):
+    async with start() as old:
+        script = TICKS.replace("echo $i", "echo $codo_token $i")
+        await old.post(cloud_task("t1", script, scriptParams={"token": "hush-hush"}))
+        await first_log(old.stand_in, "t1", "*** 5")
+    await redis.flushall()
+    async with start() as new:
+        await new.outcome("t1")
+        assert new.lines("t1")[-1] == "***"
+        assert "hush" not in str(new.stand_in.ledger.kept)
+        assert (await new.service.desk.retry("t1")).outcome == "rejected"
+
+
 @pytest.mark.parametrize("moment", ["before", "after"])
 async def test_the_process_dies_while_it_makes_a_record_again(start, redis, monkeypatch, moment):
     async with start() as old:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -101,3 +102,11 @@ def test_what_no_service_submitted_is_not_taken_up():
     workflow = json.loads(json.dumps(carry(made, "here", "hash", args).workflow))
     workflow["spec"]["templates"] = []
     assert carried(workflow) is None
+
+
+def test_a_submission_with_secret_parameters_is_not_carried():
+    made, args = rendered()
+    secret = replace(made, secrets={"metadata": {"name": "s"}, "stringData": {"password": "hush"}})
+    workflow = carry(secret, "inst", "hash", {**args, "scriptParams": {"password": "hush"}}).workflow
+    assert "hush" not in json.dumps(workflow)
+    assert carried(workflow).args is None

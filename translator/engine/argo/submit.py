@@ -1,7 +1,8 @@
 """Creates the objects of an attempt, whatever happened to an earlier try.
 
-The ConfigMap comes first (the Workflow's pods need it), then the Workflow, which then becomes the ConfigMap's
-owner, so that both go together. What a try that died between them left is adopted by the next, or reaped.
+The ConfigMap comes first (the Workflow's pods need it), then the Secret (`translator.engine.argo.secrets`),
+then the Workflow, which then becomes the owner of both, so that all go together. What a try that died between
+them left is adopted by the next, or reaped.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from translator.crash_point import Step
 from translator.engine.argo.answers import Call, RefusedError, UnavailableError
 from translator.engine.argo.client import ApiServer
 from translator.engine.argo.objects import ARGO, CORE, collection, workflow_path
+from translator.engine.argo.secrets import discard_secrets, ensure_secrets, own_secrets, owner
 from translator.errors import PermanentError, TemporaryError
 from translator.observe import reasons
 from translator.observe.observation import WorkflowRef
@@ -31,15 +33,22 @@ async def submit(api: ApiServer, rendered: Rendered) -> WorkflowRef:
         PermanentError: the cluster will not have it, or has another object of that name.
     """
     files = None if rendered.files is None else await _ensure_files(api, rendered, rendered.files)
+    made = False
     try:
+        if rendered.secrets is not None and files is not None:
+            made = await ensure_secrets(api, rendered, rendered.secrets, files)
         workflow = await _ensure_workflow(api, rendered)
     except PermanentError:
         if files is not None and not _owners(files):
+            if rendered.secrets is not None and made:
+                await discard_secrets(api, rendered.secrets)
             await _discard(api, files)
         raise
     metadata = workflow["metadata"]
     if files is not None and not _owners(files):
         await _own(api, files, workflow)
+    if rendered.secrets is not None:
+        await own_secrets(api, rendered.secrets, workflow)
     return WorkflowRef(namespace=metadata["namespace"], name=metadata["name"], uid=metadata["uid"])
 
 
@@ -119,14 +128,7 @@ async def _own(api: ApiServer, files: Mapping[str, Any], workflow: Mapping[str, 
     """Make the Workflow the ConfigMap's owner."""
     metadata = files["metadata"]
     namespace, name = metadata["namespace"], metadata["name"]
-    owner = {
-        "apiVersion": "argoproj.io/v1alpha1",
-        "kind": "Workflow",
-        "name": workflow["metadata"]["name"],
-        "uid": workflow["metadata"]["uid"],
-        "controller": True,
-    }
-    change = {"metadata": {"uid": metadata["uid"], "ownerReferences": [owner]}}
+    change = {"metadata": {"uid": metadata["uid"], "ownerReferences": [owner(workflow)]}}
     path = f"{collection(CORE, 'configmaps', namespace)}/{name}"
     try:
         call = Call("patch", "configmaps", namespace, name)

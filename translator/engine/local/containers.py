@@ -36,11 +36,12 @@ _IGNORED = frozenset(["resources", "securityContext"])
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a container may refer to: volumes by name, the Workflow's ConfigMap, the pod's securityContext."""
+    """What a container may refer to: volumes by name, securityContext, the Workflow's own objects."""
 
     volumes: Mapping[str, Volume | str]
     files: Mapping[str, Any] | None
     security: Mapping[str, Any]
+    secrets: Mapping[str, Any] | None = None
 
 
 def read_container(
@@ -85,9 +86,7 @@ def read_container(
         command=command,
         args=args,
         env=tuple(
-            variable
-            for one in body.get("env") or ()
-            if (variable := _variable(one, around.files, step, declared))
+            variable for one in body.get("env") or () if (variable := _variable(one, around, step, declared))
         ),
         working_dir=str(body.get("workingDir") or ""),
         files=tuple(files),
@@ -110,7 +109,7 @@ def _artifact(artifact: Mapping[str, Any], step: str, declared: Mapping[str, str
 
 
 def _variable(
-    entry: Mapping[str, Any], files: Mapping[str, Any] | None, step: str, declared: Mapping[str, str]
+    entry: Mapping[str, Any], around: Surroundings, step: str, declared: Mapping[str, str]
 ) -> Variable | None:
     name = str(entry["name"])
     source = entry.get("valueFrom")
@@ -122,12 +121,9 @@ def _variable(
     reference = source.get("configMapKeyRef") or source.get("secretKeyRef")
     if reference is None:
         raise refused(step, f"the variable {name} asks for {', '.join(source)}, which only a cluster has")
-    ours = (
-        files is not None
-        and "configMapKeyRef" in source
-        and reference.get("name") == files["metadata"]["name"]
-    )
-    data = (files.get("data") or {}) if files is not None and ours else {}
+    holder, field = (around.files, "data") if "configMapKeyRef" in source else (around.secrets, "stringData")
+    ours = holder is not None and reference.get("name") == holder["metadata"]["name"]
+    data = (holder.get(field) or {}) if holder is not None and ours else {}
     if reference.get("key") in data:
         return Variable(name, str(data[reference["key"]]), expands=False)
     if reference.get("optional"):

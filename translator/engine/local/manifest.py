@@ -97,7 +97,10 @@ def read_plan(rendered: Rendered) -> Plan:
     if (spec.get("arguments") or {}) not in ({}, {"parameters": []}):
         raise refused("spec.arguments", "only the steps' own parameters work in the local engine")
     around = Surroundings(
-        read_volumes(spec, rendered.files), rendered.files, spec.get("securityContext") or {}
+        read_volumes(spec, rendered.files),
+        rendered.files,
+        spec.get("securityContext") or {},
+        rendered.secrets,
     )
     defaults = spec.get("templateDefaults") or {}
     pods: list[Pod]

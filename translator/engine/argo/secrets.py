@@ -1,0 +1,115 @@
+"""The Secret of an attempt: created, renewed and handed over without ever being read.
+
+The service may create and patch Secrets, not get or list them. So an orphan cannot be looked for: until its
+Workflow exists, the Secret belongs to the ConfigMap, which is reaped, and Kubernetes' garbage collector takes
+the Secret along.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from translator.crash_point import Step
+from translator.engine.argo.answers import Call, RefusedError, UnavailableError
+from translator.engine.argo.client import ApiServer
+from translator.engine.argo.objects import CORE, collection, workflow_path
+from translator.errors import TemporaryError
+from translator.workflow.rendered import Rendered
+
+_STRICT = {"fieldValidation": "Strict"}
+
+
+async def ensure_secrets(
+    api: ApiServer, rendered: Rendered, secrets: Mapping[str, Any], files: Mapping[str, Any]
+) -> bool:
+    """Create the Secret, or make what an earlier try left hold what this one needs.
+
+    Args:
+        api: the API server.
+        rendered: the objects.
+        secrets: the Secret.
+        files: the ConfigMap as it is in the cluster, the owner for now.
+
+    Returns:
+        Whether it is this call's own: False where a Workflow of this name exists, whose pods may use it.
+
+    Raises:
+        TemporaryError: the same call may succeed later.
+        PermanentError: the cluster will not have it.
+    """
+    metadata = secrets["metadata"]
+    namespace, name = metadata["namespace"], metadata["name"]
+    owned = {**secrets, "metadata": {**metadata, "ownerReferences": [owner(files, "v1", "ConfigMap")]}}
+    try:
+        call = Call("create", "secrets", namespace, name)
+        await api.post(Step.CREATE_SECRET, call, collection(CORE, "secrets", namespace), owned, _STRICT)
+    except RefusedError as error:
+        if error.status != 409:
+            raise
+    except UnavailableError as error:
+        if error.status == 429:
+            raise
+        # it may have been created all the same
+    else:
+        return True
+    if await _exists(api, rendered):
+        return False  # its pods use what is there; `own_secrets` hands it over
+    change = {
+        "metadata": {"ownerReferences": owned["metadata"]["ownerReferences"]},
+        "stringData": secrets["stringData"],
+    }
+    await _patch(api, namespace, name, change)
+    return True
+
+
+async def own_secrets(api: ApiServer, secrets: Mapping[str, Any], workflow: Mapping[str, Any]) -> None:
+    """Make the Workflow the Secret's owner."""
+    metadata = secrets["metadata"]
+    change = {"metadata": {"ownerReferences": [owner(workflow)]}}
+    await _patch(api, metadata["namespace"], metadata["name"], change)
+
+
+async def discard_secrets(api: ApiServer, secrets: Mapping[str, Any]) -> None:
+    """Delete the Secret of a Workflow that will not come. Where that fails, it goes with the ConfigMap."""
+    namespace, name = secrets["metadata"]["namespace"], secrets["metadata"]["name"]
+    path = f"{collection(CORE, 'secrets', namespace)}/{name}"
+    try:
+        await api.delete(Step.DELETE_SECRET, Call("delete", "secrets", namespace, name), path)
+    except (RefusedError, UnavailableError):
+        return
+
+
+def owner(
+    thing: Mapping[str, Any], version: str = "argoproj.io/v1alpha1", kind: str = "Workflow"
+) -> dict[str, Any]:
+    """The reference by which another object belongs to this one."""
+    metadata = thing["metadata"]
+    return {
+        "apiVersion": version,
+        "kind": kind,
+        "name": metadata["name"],
+        "uid": metadata["uid"],
+        "controller": True,
+    }
+
+
+async def _exists(api: ApiServer, rendered: Rendered) -> bool:
+    namespace, name = rendered.namespace, rendered.name
+    try:
+        await api.get(Call("get", "workflows", namespace, name), workflow_path(namespace, name))
+    except RefusedError as error:
+        if error.status == 404:
+            return False
+        raise
+    return True
+
+
+async def _patch(api: ApiServer, namespace: str, name: str, change: Mapping[str, Any]) -> None:
+    path = f"{collection(CORE, 'secrets', namespace)}/{name}"
+    try:
+        await api.patch(Step.PATCH_SECRET, Call("patch", "secrets", namespace, name), path, change)
+    except RefusedError as error:
+        if error.status == 404:
+            raise TemporaryError(f"secret {namespace}/{name} is not there: {error.message}") from error
+        raise
