@@ -9,7 +9,7 @@ from typing import Protocol
 import structlog
 
 from translator.agent_server.protocol import Answer, TaskItem
-from translator.errors import PermanentError, TemporaryError, TranslatorError
+from translator.errors import PermanentError, TemporaryError
 from translator.observe.observation import WorkflowRef
 from translator.observe.state import TaskState
 from translator.service.accept import Acceptance
@@ -27,6 +27,7 @@ from translator.service.reconcile import SETTLE_S, Flows, Reconciler
 from translator.service.recovery import Recovery, Witness
 from translator.service.replica import Owner, Replica
 from translator.service.submit import Submitter
+from translator.service.sweep import Sweep, Wakers
 from translator.service.translation import Translation
 from translator.service.workers import Workers
 from translator.store.notices import SHARDS
@@ -43,9 +44,8 @@ class Sender(Delivery, Witness, Protocol):
 class Service:
     """Takes tasks in, runs them, brings back what happens; satisfies `translator.agent_server.api.Intake`.
 
-    In one process each step wakes the next, and messages wake the replica that holds a task's shard. The
-    sweep finds what no one woke: what an earlier process or another replica left, and what Redis could not
-    say when it was asked.
+    In one process each step wakes the next, and messages wake the replica that holds a task's shard; the
+    sweep finds what no one woke.
 
     Args:
         store: where everything lies.
@@ -101,7 +101,6 @@ class Service:
         self.store = self._store = store
         self._engine = engine
         self._sender = sender
-        self._sweep_seconds = sweep_seconds
         self._flush_seconds = flush_seconds
         self._grace_seconds = grace_seconds
         self._on_drain = on_drain
@@ -113,9 +112,8 @@ class Service:
             self._changes = Changes(on_first=notices.watch, on_last=notices.unwatch)
             notices.on_changed = self._changes.tell
             notices.on_message = self._told
-            notices.on_connected = self._look_at_all
         catalogue = store.catalogue()
-        self._housekeeping = Housekeeping(store, catalogue, all_bytes=all_log_bytes, metrics=metrics)
+        housekeeping = Housekeeping(store, catalogue, all_bytes=all_log_bytes, metrics=metrics)
         self._deliverer = Deliverer(
             store,
             sender,
@@ -178,10 +176,22 @@ class Service:
             on_replayed=self._deliverer.wake,
             figures=self._figures,
         )
-        self._fresh: set[int] = set()
-        self._all = True
-        self._news = asyncio.Event()
-        self._sweeping: asyncio.Task[None] | None = None
+        self._sweep = Sweep(
+            store,
+            Wakers(
+                self._submitter.wake,
+                self._follower.wake,
+                self._follower.revoke,
+                self._deliverer.wake,
+                self._doubt.cast,
+                housekeeping.tidy,
+                self.reconciler.wake,
+            ),
+            metrics,
+            interval_s=sweep_seconds,
+        )
+        if replica is not None:
+            replica.notices.on_connected = self._sweep.look_at_all
         self._stopping = False
 
     async def start(self) -> None:
@@ -193,11 +203,11 @@ class Service:
         """
         await self._engine.start()
         if self._replica is None:
-            self._gained(self._store.held())
+            self._sweep.gained(self._store.held())
         else:
-            owner = Owner(self._gained, self._lost, self._engine.hold, self._engine.pinned)
+            owner = Owner(self._sweep.gained, self._lost, self._engine.hold, self._engine.pinned)
             await self._replica.start(owner)
-        self._sweeping = asyncio.create_task(self._sweep(), name="sweep")
+        self._sweep.start()
         self.reconciler.start()
 
     async def drain(self) -> None:
@@ -206,9 +216,7 @@ class Service:
             return
         self._stopping = True
         self._on_drain()
-        if self._sweeping is not None:
-            self._sweeping.cancel()
-            await asyncio.gather(self._sweeping, return_exceptions=True)
+        await self._sweep.stop()
         await self.reconciler.stop()
         if self._replica is not None:
             await self._replica.retire()
@@ -268,17 +276,9 @@ class Service:
         await self._store.ping()
         return {"agentServer": self._sender.denied} if self._sender.denied else {}
 
-    def _gained(self, shards: Collection[int]) -> None:
-        self._fresh.update(shards)
-        self._news.set()
-
     async def _lost(self, shards: Collection[int]) -> None:
-        self._fresh.difference_update(shards)
+        self._sweep.lost(shards)
         await asyncio.gather(self._submitter.shed(), self._follower.shed(), self._deliverer.shed())
-
-    def _look_at_all(self) -> None:
-        self._all = True
-        self._news.set()
 
     def _told(self, kind: str, task_id: str) -> None:
         """Another replica has something for whoever holds the task's shard."""
@@ -343,44 +343,3 @@ class Service:
             followed=self._follower.count,
             denied=bool(self._sender.denied),
         )
-
-    async def _sweep(self) -> None:
-        while True:
-            fresh, self._fresh = self._fresh & self._store.held(), set()
-            every, self._all = self._all, False
-            self._news.clear()
-            try:
-                await self._look(self._store.held() if every else fresh, fresh)
-                if fresh:
-                    self.reconciler.wake()
-                if every:
-                    await self._housekeeping.tidy()
-            except TranslatorError as e:
-                _log.warning("cannot look for open tasks", error=e.message)
-                self._fresh |= fresh
-            try:
-                async with asyncio.timeout(self._sweep_seconds):
-                    await self._news.wait()
-            except TimeoutError:
-                self._all = True
-
-    async def _look(self, shards: Collection[int], fresh: Collection[int]) -> None:
-        """Wake what is to be done in these shards."""
-        tasks = await self._store.open_tasks(shards)
-        if len(shards) == len(self._store.held()):
-            self._metrics.seen(tasks)
-        if fresh:
-            self._doubt.cast(task for task in tasks if self._store.shard(task.task_id) in fresh)
-        for task in tasks:
-            first = self._store.shard(task.task_id) in fresh
-            if first and task.parked:
-                # A new holder may have other settings, so what was refused may be taken now.
-                await self._store.unpark(task.task_id)
-            if task.waits:
-                self._submitter.wake(task.task_id)
-            if task.runs:
-                self._follower.wake(task.task_id)
-            if task.revoked:
-                self._follower.revoke(task.task_id)
-            if task.backlog and (first or not task.parked):
-                self._deliverer.wake(task.task_id)

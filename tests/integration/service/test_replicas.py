@@ -47,7 +47,7 @@ class One(Round):
 
     async def crash(self):
         """Stop all that it does, without a word."""
-        for work in [self.service._sweeping, *self.replica._tasks]:
+        for work in [self.service._sweep._running, *self.replica._tasks]:
             work.cancel()
         for flow in (self.service._submitter, self.service._follower, self.service._deliverer):
             await flow.stop()
