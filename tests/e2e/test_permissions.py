@@ -122,7 +122,7 @@ async def test_it_ends_what_will_not_end(cluster: Cluster, namespace: str) -> No
 
 async def test_a_task_for_another_namespace_is_refused(cluster: Cluster) -> None:
     with pytest.raises(PermanentError) as refused:
-        await cluster.submit(task({"script": "echo never"}), namespace="kube-system")
+        await cluster.submit(task({"script": "echo never"}), namespace="argo")
     assert refused.value.reason == reasons.NAMESPACE_NOT_WATCHED
 
 
