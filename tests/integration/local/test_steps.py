@@ -12,6 +12,8 @@ import pytest
 from tests.integration.local.scenario import alive, container, content, dag, script, until, watch
 from translator.engine.local.engine import LocalEngine
 from translator.errors import PermanentError
+from translator.observe import reasons
+from translator.observe.observation import Verdict, WorkflowGone
 
 DEADLINE = "Pod was active on the node longer than the specified deadline"
 SHUTDOWN = "workflow shutdown with strategy:  Terminate"
@@ -199,7 +201,10 @@ async def test_closing_ends_what_runs(tmp_path: Path):
     await until(lambda: content(tmp_path / "pid") != "")
     await engine.close()
     assert not alive(int(content(tmp_path / "pid")))
-    assert [type(seen).__name__ async for seen in engine.follow(ref, {})] == ["WorkflowGone"]
+    verdict, gone = [seen async for seen in engine.follow(ref, {})]
+    assert isinstance(verdict, Verdict)
+    assert (verdict.phase, verdict.reason) == ("Error", reasons.RUNNER_LOST)
+    assert isinstance(gone, WorkflowGone)
 
 
 async def test_steps_that_do_not_depend_on_each_other(plain: LocalEngine):
