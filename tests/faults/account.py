@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.faults.tasks import Task
 from translator.agent_server.ledger import Ledger, is_final
-from translator.observe.reasons import WORKFLOW_DELETED
+from translator.observe.reasons import RUNNER_LOST
 from translator.observe.recovery import GAP as RETOLD
 
 
@@ -101,7 +101,7 @@ def _attempt(
         account.repeated += 1
         account.wrong.append(f"{where}: the final status is not the one last event")
     final = finals[0]
-    died = mortal and final.get("reason") == WORKFLOW_DELETED
+    died = mortal and final.get("reason") == RUNNER_LOST
     whole = task.whole and not died
     if final["phase"] not in task.phases and not died:
         account.wrong.append(f"{where}: ended {final['phase']} {final.get('reason')}: {final.get('message')}")
