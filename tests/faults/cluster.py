@@ -26,6 +26,7 @@ from tests.integration.argo.fake_api import FakeApi, status
 
 NAMESPACE = "faults"
 FINALIZER = "codo.dev/logs"
+OVERDUE = "Pod was active on the node longer than the specified deadline"
 SHUTDOWN = "workflow shutdown with strategy:  Terminate"
 
 COUNT = re.compile(r"-lt (\d+)")
@@ -84,6 +85,7 @@ class FakeCluster(FakeApi):
         self._logs: dict[str, Log] = {}
         self._shut: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._deleted: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        self._overdue: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._plays: set[asyncio.Task[None]] = set()
         self.pace = 1.0
         """How much slower than usual pods start."""
@@ -140,6 +142,8 @@ class FakeCluster(FakeApi):
 
     async def _patch(self, resource: str, thing: Object, body: Any) -> web.Response:
         answer = await super()._patch(resource, thing, body)
+        if answer.status < 300 and body.get("spec", {}).get("activeDeadlineSeconds") == 1:
+            self._overdue[thing["metadata"]["name"]].set()
         if answer.status < 300 and resource == "workflows":
             name = thing["metadata"]["name"]
             if body.get("spec", {}).get("shutdown"):
@@ -249,6 +253,8 @@ class FakeCluster(FakeApi):
         node |= {"phase": "Pending"}
         await self.put("pods", pod)
         await self._tell(name, nodes)
+        if "stuck" in name:
+            return await self._never(pod, log, node)
         await self._pause(0.02, 0.1)
         script = await self._source(name, template)
         count, wait = int(found[1]) if (found := COUNT.search(script)) else 0, PAUSE.search(script)
@@ -276,6 +282,17 @@ class FakeCluster(FakeApi):
         await self._exit(pod, log, code)
         await self._tell(name, nodes)
         return code, words
+
+    async def _never(self, pod: Object, log: Log, node: Object) -> tuple[int, str]:
+        """A step whose image cannot be had: the kubelet ends its pod once its deadline is over."""
+        await self._see(
+            pod, "Pending", {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}
+        )
+        await self._overdue[pod["metadata"]["name"]].wait()
+        log.gone = True
+        await self._see(pod, "Failed", {"waiting": {"reason": "ImagePullBackOff"}}, reason="DeadlineExceeded")
+        node |= {"phase": "Failed", "message": OVERDUE, "finishedAt": stamp()}
+        return 1, OVERDUE
 
     async def _exit(self, pod: Object, log: Log, code: int) -> None:
         log.executor("sub-process exited")
@@ -338,12 +355,14 @@ class FakeCluster(FakeApi):
             "metadata": {
                 "name": f"{name[:40]}-{template['name']}-{digest}",
                 "namespace": NAMESPACE,
+                "creationTimestamp": stamp(),
                 "uid": f"pod-{node['id']}-{self.version}",
                 "labels": {**labels, "workflows.argoproj.io/workflow": name},
                 "annotations": {**notes, **(metadata.get("annotations") or {})},
                 "ownerReferences": [owner],
             },
             "spec": {
+                "nodeName": "node1",
                 "activeDeadlineSeconds": template.get("activeDeadlineSeconds"),
                 "initContainers": [{"name": "init", "image": "quay.io/argoproj/argoexec:v4.1.2"}],
                 "containers": [{"name": "main", "image": "alpine:3"}, {"name": "wait", "image": "argoexec"}],
@@ -351,7 +370,7 @@ class FakeCluster(FakeApi):
             "status": {"phase": "Pending"},
         }
 
-    async def _see(self, pod: Object, phase: str, state: Mapping[str, Any]) -> None:
+    async def _see(self, pod: Object, phase: str, state: Mapping[str, Any], **more: str) -> None:
         """The kubelet tells of a pod; what others changed of it stays."""
         key = (NAMESPACE, pod["metadata"]["name"])
         if key not in self.objects["pods"]:
@@ -359,7 +378,7 @@ class FakeCluster(FakeApi):
         now = self.objects["pods"][key]
         began = (now["status"].get("startTime")) or stamp(datetime.now(UTC) - timedelta(seconds=2))
         main = {"name": "main", "containerID": f"containerd://{pod['metadata']['uid']}", "state": dict(state)}
-        status_ = {"phase": phase, "startTime": began, "containerStatuses": [main]}
+        status_ = {"phase": phase, "startTime": began, "containerStatuses": [main], **more}
         gone = {k: v for k, v in pod["metadata"].items() if k == "deletionTimestamp"}
         await self.put("pods", {**now, "metadata": {**now["metadata"], **gone}, "status": status_})
 

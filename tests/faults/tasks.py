@@ -28,7 +28,7 @@ class Task:
     """One task as it is submitted, and as it must end.
 
     Attributes:
-        task_id: the fake cluster does not take what has "refused" in it; "stubborn" minds no signal.
+        task_id: the fake cluster does not take what has "refused" in it; "stubborn" minds no signal, "stuck" has no image.
         steps: lines, pause, exit code and more of each step.
         phases: the final phases that are right.
         whole: every line of every step that ran must be there; otherwise those that are must be the first.
@@ -90,6 +90,11 @@ def filed(task_id: str, lines: int = 10) -> Task:
 def endless(task_id: str) -> Task:
     """A task that somebody has to cancel."""
     return Task(task_id, [(10000, 0.05, 0, "")], frozenset({"Cancelled"}), whole=False)
+
+
+def stuck(task_id: str) -> Task:
+    """A task whose first step never starts."""
+    return Task(task_id, [(1, 0.01, 0, ""), (1, 0.01, 0, "")], frozenset({"Failed"}), whole=False)
 
 
 def refused(task_id: str) -> Task:

@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from tests.faults.tasks import endless, failing, filed, invalid, plain, refused
+from tests.faults.tasks import endless, failing, filed, invalid, plain, refused, stuck
 from translator.agent_server.faults import Fault
 from translator.crash_point import POINTS, Step
 
@@ -59,6 +59,7 @@ async def play(stage):
     tasks = [one, two, three, ending, stubborn, filed("files"), refused("refused"), invalid("invalid")]
     if stage.cluster is None:
         tasks = [one, two, three, ending, invalid("invalid")]
+    tasks += stage.tasks.values()
     await stage.submit(*tasks)
     doing = [stage.cancel(ending), stage.retry(three)]
     if stage.cluster is not None:
@@ -90,6 +91,8 @@ async def killed_and_started_again(stage, crash_at):
 async def test_with_argo(stage, hold, seed, point):
     step = step_of(point)
     settings = {"KEEP_LOG_BYTES": 300}
+    if step is Step.FAIL_POD:
+        settings["WORKFLOW__START_GRACE_SECONDS"] = 1
     if step is Step.REINDEX:
         settings["RECONCILE_SECONDS"] = 1
     if step is Step.FORGET:
@@ -102,6 +105,8 @@ async def test_with_argo(stage, hold, seed, point):
     async with stage(
         engine="argo", link=link and count == 1, count=count, replicated=step is Step.WAIT, **settings
     ) as made:
+        if step is Step.FAIL_POD:
+            made.tasks["stuck"] = stuck("stuck")
         if step is Step.DELETE_CONFIGMAP:
             await made.cluster.put("configmaps", ORPHAN)
         if step in (Step.PARK, Step.UNPARK):
