@@ -113,7 +113,7 @@ def _attempt(
     for name in task.names:
         told: list[str] = []
         for event in events:
-            if event["kind"] == "gap" and event["step"] == name and event["why"] == RETOLD:
+            if retold and event["kind"] == "gap" and event["step"] == name and event["why"] == RETOLD:
                 # up to there the lines must be the first, from there on they are all of them
                 _lines(f"{where} {name}, before the loss", told, task.lines(name), account, whole=False)
                 told = []

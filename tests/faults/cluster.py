@@ -350,6 +350,7 @@ class FakeCluster(FakeApi):
         digest = zlib.crc32(node["name"].encode())
         labels = {**workflow["spec"]["podMetadata"]["labels"], **(metadata.get("labels") or {})}
         notes = {"workflows.argoproj.io/node-id": node["id"], "workflows.argoproj.io/node-name": node["name"]}
+        of_all = workflow["spec"]["podMetadata"].get("annotations") or {}
         owner = {"kind": "Workflow", "name": name, "uid": workflow["metadata"]["uid"]}
         return {
             "metadata": {
@@ -358,7 +359,7 @@ class FakeCluster(FakeApi):
                 "creationTimestamp": stamp(),
                 "uid": f"pod-{node['id']}-{self.version}",
                 "labels": {**labels, "workflows.argoproj.io/workflow": name},
-                "annotations": {**notes, **(metadata.get("annotations") or {})},
+                "annotations": {**notes, **of_all, **(metadata.get("annotations") or {})},
                 "ownerReferences": [owner],
             },
             "spec": {

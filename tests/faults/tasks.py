@@ -28,7 +28,8 @@ class Task:
     """One task as it is submitted, and as it must end.
 
     Attributes:
-        task_id: the fake cluster does not take what has "refused" in it; "stubborn" minds no signal, "stuck" has no image.
+        task_id: the fake cluster does not take what has "refused" in it; "stubborn" minds no
+            signal, "stuck" has no image.
         steps: lines, pause, exit code and more of each step.
         phases: the final phases that are right.
         whole: every line of every step that ran must be there; otherwise those that are must be the first.
@@ -40,7 +41,7 @@ class Task:
     steps: list[tuple[int, float, int, str]]
     phases: frozenset[str] = frozenset({"Succeeded"})
     whole: bool = True
-    timeout: int = 600
+    timeout: int = 36000  # where the service's clock is fast, it comes sooner
     attempts: int = 1
     acknowledged: bool = False
     rejected: bool = False
