@@ -74,8 +74,6 @@ MORE: dict[str, Callable[[float], float]] = {
 
 async def measure(stage: Stage) -> Held:
     pid = stage.serve.pid
-    status = Path(f"/proc/{pid}/status").read_text()
-    rss = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
     targets = []
     for link in Path(f"/proc/{pid}/fd").iterdir():
         with contextlib.suppress(OSError):
@@ -86,6 +84,8 @@ async def measure(stage: Stage) -> Held:
     async with asyncio.timeout(10):
         while not counted.exists():  # noqa: ASYNC110 - a file gives no sign
             await asyncio.sleep(0.05)
+    status = Path(f"/proc/{pid}/status").read_text()
+    rss = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
     async with stage.http.get(f"{stage.serve.url}/metrics") as answer:
         figures = dict(line.rsplit(" ", 1) for line in (await answer.text()).splitlines() if line[0] != "#")
     return Held(

@@ -8,7 +8,7 @@ Following goes on meanwhile: logs do not wait.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from itertools import islice
 
 import structlog
@@ -48,10 +48,20 @@ class Doubt:
         return task_id in self._tasks
 
     def cast(self, tasks: Iterable[Open]) -> None:
-        """Doubt these tasks, as they are in Redis now."""
+        """Doubt these tasks, as they are in Redis now (seq 0: that was not looked at)."""
         self._tasks.update((task.task_id, task) for task in tasks)
         if self._tasks and self._asking is None:
             self._asking = asyncio.create_task(self._ask(), name="doubt")
+
+    def drop(self, task_ids: Collection[str]) -> None:
+        """Forget doubts: another replica moves these tasks on from here, past what they were when doubted."""
+        for task_id in task_ids:
+            self._tasks.pop(task_id, None)
+
+    @property
+    def task_ids(self) -> list[str]:
+        """The tasks in doubt."""
+        return list(self._tasks)
 
     async def stop(self) -> None:
         """Ask no more."""
@@ -82,5 +92,7 @@ class Doubt:
 
     async def _settle(self, tasks: list[Open]) -> None:
         for task in await self._recovery.behind(tasks):
-            if await self._recovery.set_back(task.task_id, task.seq):
+            if self._tasks.get(task.task_id) is not task:
+                continue  # doubted anew meanwhile, or another replica's
+            if await self._recovery.set_back(task.task_id, task.seq or None):
                 self._on_mended(task.task_id)

@@ -278,6 +278,8 @@ class Service:
 
     async def _lost(self, shards: Collection[int]) -> None:
         self._sweep.lost(shards)
+        gone = frozenset(shards)
+        self._doubt.drop([each for each in self._doubt.task_ids if self._store.shard(each) in gone])
         await asyncio.gather(self._submitter.shed(), self._follower.shed(), self._deliverer.shed())
 
     def _told(self, kind: str, task_id: str) -> None:
@@ -295,7 +297,7 @@ class Service:
     def _accepted(self, task_id: str) -> None:
         if self.reconciler.unsettled:
             # one that Redis may have lost a moment ago, and agent-server may hold events of
-            self._doubt.cast([Open(task_id, waits=True, runs=False, backlog=1, parked="", seq=1)])
+            self._doubt.cast([Open(task_id, waits=True, runs=False, backlog=1, parked="", seq=0)])
         self._submitter.wake(task_id)
         self._deliverer.wake(task_id)
         self._changes.tell(task_id)
