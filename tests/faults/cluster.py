@@ -322,7 +322,7 @@ class FakeCluster(FakeApi):
             return
         uid = workflow["metadata"]["uid"]
         await self._remove("workflows", name)
-        for kind in ("pods", "configmaps"):
+        for kind in ("pods", "configmaps", "secrets"):
             for (_, other), thing in list(self.objects[kind].items()):
                 if any(owner["uid"] == uid for owner in thing["metadata"].get("ownerReferences") or ()):
                     await self._remove(kind, other)
