@@ -12,6 +12,8 @@ from fastapi.routing import APIRoute
 
 from translator import __version__
 from translator.agent_server.api import create_app
+from translator.service.http import OPEN_REQUESTS_S
+from translator.service.replica import LEAVE_S
 from translator.settings import load_settings
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -63,10 +65,11 @@ def test_it_has_the_seeds_keys_and_no_secret():
     assert "oken" not in text
 
 
-def test_a_pod_has_time_to_flush(settings):
+def test_a_pod_has_time_to_stop(settings):
     spec = pod("deployment.yaml", "Deployment")
     leaving = spec["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
-    assert spec["terminationGracePeriodSeconds"] > leaving + 5 + settings.flush_seconds
+    stopping = settings.termination_grace_seconds + LEAVE_S
+    assert spec["terminationGracePeriodSeconds"] > leaving + OPEN_REQUESTS_S + stopping
 
 
 def test_the_probes_ask_what_the_api_serves():

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import asyncio
+    from collections.abc import Callable, Coroutine
 
+    from translator.service.factory import Running
     from translator.service.reload import Reload
     from translator.settings import Settings
 
@@ -68,10 +70,11 @@ async def _serve(settings: Settings, read: Callable[[], Settings]) -> None:
     import asyncio
     import os
     import signal
+    from contextlib import AsyncExitStack
 
     from translator.service import full_collections
-    from translator.service.factory import running
     from translator.service.http import serving
+    from translator.service.starting import start
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -86,16 +89,35 @@ async def _serve(settings: Settings, read: Callable[[], Settings]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, on_signal, number)
     host, _, port = settings.listen.rpartition(":")
-    async with (
-        full_collections.seldom(),
-        running(settings) as run,
-        serving(run.app, host.strip("[]"), int(port)) as url,
-    ):
+    where = host.strip("[]"), int(port)
+    async with full_collections.seldom(), AsyncExitStack() as stack:
+        run = await _unless(stop, start(stack, settings, *where))
+        if run is None:
+            print("serve: stopped before it had started", file=sys.stderr, flush=True)
+            return
+        url = await stack.enter_async_context(serving(run.app, *where))
         loop.add_signal_handler(signal.SIGHUP, _reload, run.reload, read)
         print(f"serve: listening on {url}", file=sys.stderr, flush=True)
         await stop.wait()
         print("serve: stopping; another signal ends it at once", file=sys.stderr, flush=True)
         await run.service.drain()
+
+
+async def _unless(stop: asyncio.Event, starting: Coroutine[Any, Any, Running]) -> Running | None:
+    """What has started; None: it was to stop before that."""
+    import asyncio
+
+    task = asyncio.create_task(starting, name="start")
+    waiting = asyncio.create_task(stop.wait(), name="stop")
+    try:
+        await asyncio.wait((task, waiting), return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+        task.cancel()
+        await asyncio.wait((task,))
+        return None
+    finally:
+        waiting.cancel()
 
 
 def _reload(reload: Reload, read: Callable[[], Settings]) -> None:

@@ -12,6 +12,9 @@ from fastapi import FastAPI
 
 from translator.errors import PermanentError
 
+OPEN_REQUESTS_S = 5
+"""For answering open requests, when it is told to stop."""
+
 
 class _Server(uvicorn.Server):
     """Leaves signals to the caller: uvicorn would end the process by them before the service has stopped."""
@@ -39,7 +42,7 @@ async def serving(app: FastAPI, host: str, port: int) -> AsyncIterator[str]:
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=5,
+        timeout_graceful_shutdown=OPEN_REQUESTS_S,
         lifespan="off",
     )
     server = _Server(config)

@@ -105,15 +105,6 @@ async def test_wrong_usage_is_said_in_one_line_with_exit_code_2(tmp_path, args, 
     assert "Traceback" not in err.decode()
 
 
-async def test_a_redis_that_is_not_there_is_exit_code_3(tmp_path, monkeypatch):
-    monkeypatch.setenv("TRANSLATOR_REDIS__ADDR", "127.0.0.1:1")
-    process = await command(tmp_path, "serve", "--agent-server", "http://127.0.0.1:1")
-    _, err = await process.communicate()
-    assert process.returncode == 3
-    assert "serve: open the store: Redis: Error" in err.decode()
-    assert "Traceback" not in err.decode()
-
-
 async def test_the_demo_shows_the_whole_way_and_leaves_nothing(tmp_path):
     process = await command(tmp_path, "demo")
     out, err = await process.communicate()
