@@ -104,6 +104,19 @@ class Workers:
                 self.wake(task_id)
 
     async def _until_done(self, task_id: str) -> None:
+        """Do the work, and after an error again.
+
+        `AsyncRetrying` is made only then: it refers to itself, so each would wait for a full garbage
+        collection, which is rare (`translator.service.full_collections`), and there are hundreds a second.
+        """
+        try:
+            await self._once(task_id)
+        except _FINAL:
+            raise
+        except Exception as error:  # noqa: BLE001 - it is raised again below, as the first failure
+            await self._again_after(error, task_id)
+
+    async def _again_after(self, error: Exception, task_id: str) -> None:
         retrying = AsyncRetrying(
             retry=retry_if_exception_type(Exception) & retry_if_not_exception_type(_FINAL),
             wait=pause,
@@ -112,8 +125,13 @@ class Workers:
         )
         async for attempt in retrying:
             with attempt:
-                if self._slots is None:
-                    await self._work(task_id)
-                else:
-                    async with self._slots:
-                        await self._work(task_id)
+                if attempt.retry_state.attempt_number == 1:
+                    raise error
+                await self._once(task_id)
+
+    async def _once(self, task_id: str) -> None:
+        if self._slots is None:
+            await self._work(task_id)
+        else:
+            async with self._slots:
+                await self._work(task_id)

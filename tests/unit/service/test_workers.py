@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 from structlog.contextvars import get_contextvars
 from structlog.testing import capture_logs
+from tenacity import AsyncRetrying
 
 from translator.errors import TemporaryError
 from translator.service.workers import Workers
@@ -126,3 +128,19 @@ async def test_stop_cuts_off_and_starts_nothing():
     workers.wake("u")
     await workers.idle()
     assert started == ["t"]
+
+
+async def test_work_that_went_well_leaves_nothing_to_the_garbage_collector():
+    async def work(task_id):
+        del task_id
+
+    workers = Workers("w", work)
+    gc.collect()
+    gc.disable()
+    try:
+        for number in range(10):
+            workers.wake(f"t{number}")
+        await workers.idle()
+        assert not [left for left in gc.get_objects() if isinstance(left, AsyncRetrying)]
+    finally:
+        gc.enable()
