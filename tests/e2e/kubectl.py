@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 LOG_FINALIZER = "codo.dev/logs"
+WORKFLOWS = "workflows.argoproj.io"
 
 Object = Mapping[str, Any]
 
@@ -56,6 +57,15 @@ async def found(kind: str, namespace: str, selector: str = "") -> list[dict[str,
     return listed
 
 
+async def released(namespace: str, selector: str) -> None:
+    """Wait until the service has let go of a task's Workflow: that follows the final status."""
+    while True:
+        workflows = await found(WORKFLOWS, namespace, selector)
+        if not any(LOG_FINALIZER in each["metadata"].get("finalizers", ()) for each in workflows):
+            return
+        await asyncio.sleep(0.5)
+
+
 def namespace_objects(name: str, labels: Mapping[str, str] | None = None) -> Sequence[Object]:
     """A namespace in which Argo's executor may report (docs/cluster.md)."""
     meta = {"name": "executor", "namespace": name}
@@ -88,7 +98,7 @@ async def make_namespace(name: str, labels: Mapping[str, str] | None = None) -> 
 async def delete_namespace(name: str) -> None:
     """Delete a namespace with all Workflows in it, those too whose logs nobody has read."""
     await kubectl("delete", "namespace", name, "--ignore-not-found", "--wait=false")
-    for workflow in await found("workflows.argoproj.io", name):
+    for workflow in await found(WORKFLOWS, name):
         if LOG_FINALIZER in workflow["metadata"].get("finalizers", ()):
             change = json.dumps({"metadata": {"finalizers": None}})
             ref = f"workflow.argoproj.io/{workflow['metadata']['name']}"

@@ -177,7 +177,7 @@ async def staged(namespace: str, data: Path, **settings: Any) -> AsyncIterator[S
             engine="argo",
             server_address=stand_in.url,
             data_dir=data,
-            workflow={"start_grace_seconds": START_GRACE_S},
+            workflow={"start_grace_seconds": START_GRACE_S, "storage_class": namespace},
             argo={"kill_grace_seconds": KILL_GRACE_S},
             **settings,
         )

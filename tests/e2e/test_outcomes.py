@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.kubectl import found
+from tests.e2e.kubectl import found, kubectl
 from tests.e2e.stage import START_GRACE_S, Play
-from tests.e2e.tasks import ALPINE, CLOCK, NOWHERE, PYTHON, task
-from tests.e2e.told import Told, instant, lived
+from tests.e2e.tasks import CLOCK, NOWHERE, PYTHON, task
+from tests.e2e.told import Told, lived
 from translator.observe import reasons
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -33,14 +34,12 @@ LONG = "echo long; for i in $(seq 100); do echo tick $i; sleep 1; done"
 )
 async def test_succeeds(told: Told) -> None:
     assert told.ended == ("Succeeded", "")
-    assert told.phases == [
+    # the kubelet of a busy node may tell of a short process only when it has ended
+    assert [one for one in told.phases if one[0] == "task" or one[1] != "Running"] == [
         ("task", "Pending"),
         ("task", "Running"),
-        ("s1", "Running"),
         ("s1", "Succeeded"),
-        ("s2", "Running"),
         ("s2", "Succeeded"),
-        ("s3", "Running"),
         ("s3", "Succeeded"),
         ("task", "Succeeded"),
     ]
@@ -387,8 +386,34 @@ async def test_pod_layout_fails(told: Told) -> None:
     assert told.lines == {"s1": ["one"], "s2": ["two"]}
 
 
-@scene(task({"image": ALPINE, "script": "sleep 1; echo x"}))
+@scene(task("sleep 1; echo x"))
 async def test_times_are_those_of_the_process(told: Told) -> None:
     step = told.steps["s1"]
-    took = (instant(step, "finishedAt") - instant(step, "startedAt")).total_seconds()
-    assert 1 <= took <= 3
+    pod = json.loads(await kubectl("-n", told.workflow["namespace"], "get", "pod", step["pod"], "-o", "json"))
+    [main] = [each for each in pod["status"]["containerStatuses"] if each["name"] == "main"]
+    ended = main["state"]["terminated"]
+    assert (step["startedAt"], step["finishedAt"]) == (ended["startedAt"], ended["finishedAt"])
+
+
+FULL = {"volumes": [{"name": "small", "emptyDir": {"sizeLimit": "1Mi"}}]}
+FILLING = {
+    "volumeMounts": [{"name": "small", "mountPath": "/small"}],
+    "script": "echo filling; head -c 20000000 /dev/zero > /small/x; sleep 200",
+}
+
+
+@scene(task(FILLING, "echo unreachable", spec=FULL))
+async def test_evicted(told: Told) -> None:
+    assert told.ended == ("Failed", reasons.POD_EVICTED)
+    assert told.outcomes[0][1::2] == ("Failed", reasons.POD_EVICTED)
+    assert told.outcomes[1] == ("s2", "Skipped", None, "")
+    assert 'Usage of EmptyDir volume "small" exceeds the limit "1Mi"' in told.final["message"]
+    assert told.final["remedy"] == reasons.remedy(reasons.POD_EVICTED)
+    assert told.lines == {"s1": ["filling"]}
+
+
+@scene(task({**FILLING, "onError": "continue"}, "echo after", spec=FULL))
+async def test_evicted_continues(told: Told) -> None:
+    assert told.ended == ("Succeeded", "")
+    assert told.outcomes[0][1::2] == ("Failed", reasons.POD_EVICTED)
+    assert told.lines == {"s1": ["filling"], "s2": ["after"]}

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from tests.e2e.kubectl import apply, delete_namespace, make_namespace
-from tests.e2e.stage import Scene, Stage
+from tests.e2e.kubectl import apply, delete_namespace, kubectl, make_namespace
+from tests.e2e.stage import Play, Scene, Stage
 from tests.e2e.tasks import task
 from tests.e2e.told import Told
 from translator.observe import reasons
@@ -64,8 +64,23 @@ async def test_a_quota(stage: Stage, small_namespace: str) -> None:
     told = await stage.play(
         "quota", Scene(task("echo hi"), args={"namespace": small_namespace, "timeout": 15})
     )
+    waiting = told.first(kind="step", name="s1", phase="Pending")
+    assert waiting["reason"] == reasons.QUOTA_EXCEEDED
+    assert "exceeded quota: small" in waiting["message"]
+    assert waiting["remedy"] == reasons.remedy(reasons.QUOTA_EXCEEDED)
+    assert told.ended == ("TimedOut", reasons.TASK_DEADLINE_EXCEEDED)
     assert told.outcomes == [("s1", "Failed", None, reasons.QUOTA_EXCEEDED)]
     assert "exceeded quota: small" in told.steps["s1"]["message"]
+
+
+async def test_a_step_goes_on_once_the_quota_has_room(stage: Stage, small_namespace: str) -> None:
+    async def make_room(play: Play) -> None:
+        await play.event(kind="step", name="s1", reason=reasons.QUOTA_EXCEEDED)
+        await kubectl("delete", "resourcequota", "small", "-n", small_namespace)
+
+    told = await stage.play("room", Scene(task("echo hi"), make_room, {"namespace": small_namespace}))
+    assert told.ended == ("Succeeded", "")
+    assert told.lines == {"s1": ["hi"]}
 
 
 async def test_a_namespace_that_is_not_there(stage: Stage) -> None:

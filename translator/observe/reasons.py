@@ -62,7 +62,7 @@ REMEDIES: Final[dict[str, str]] = {
     UNSCHEDULABLE: "lower the requests, correct nodeSelector, affinity or tolerations, or add a node",
     START_TIMEOUT: "look at the pod's events (kubectl describe pod) for what kept it from starting",
     POD_DELETED: "find out what deleted the pod (a person, a drained node), then run the task again",
-    POD_EVICTED: "request the memory and ephemeral-storage that the step needs, and run the task again",
+    POD_EVICTED: "give the step what the message names (memory, ephemeral-storage, sizeLimit); run it again",
     WORKFLOW_DELETED: "cancel tasks through agent-server, not by deletion; run the task again if needed",
     RUNNER_LOST: "run the task again: the local engine's steps end with the process that runs them",
     TERMINATED: "somebody stopped the Workflow in Argo; run the task again if that was not meant",
