@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncIterator
 
 import pytest
@@ -44,7 +45,7 @@ async def strict_namespace(namespace: str) -> AsyncIterator[str]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def small_namespace(namespace: str) -> AsyncIterator[str]:
     """One whose quota is too small for any pod."""
-    name = f"{namespace}-small"
+    name = f"{namespace}-small-{secrets.token_hex(2)}"
     await make_namespace(name)
     quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "small", "namespace": name}}
     await apply({**quota, "spec": {"hard": {"pods": "0"}}})
