@@ -164,7 +164,7 @@ def _workflow(
         active_deadline_seconds=660,
         pod_gc=m.PodGC(strategy="OnWorkflowCompletion", delete_delay_duration="600s"),
         ttl_strategy=m.TTLStrategy(seconds_after_completion=86400),
-        pod_metadata=m.Metadata(labels=labels),
+        pod_metadata=m.Metadata(labels=labels, annotations={"codo.dev/start-grace": "5m0s"}),
         volumes=[*volumes, m.Volume(name="codo-context", empty_dir=context)],
         template_defaults=m.Template(
             inputs=m.Inputs(
