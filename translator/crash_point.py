@@ -48,7 +48,6 @@ class Step(StrEnum):
     CREATE_CONFIGMAP = "create-configmap"
     CREATE_SECRET = "create-secret"  # noqa: S105 - no password
     DELETE_SECRET = "delete-secret"  # noqa: S105 - no password
-    PATCH_SECRET = "patch-secret"  # noqa: S105 - no password
     CREATE_WORKFLOW = "create-workflow"
     OWN_CONFIGMAP = "own-configmap"
     DELETE_CONFIGMAP = "delete-configmap"

@@ -82,10 +82,10 @@ def failing(task_id: str, lines: int = 10) -> Task:
     return Task(task_id, [(lines, 0.01, 3, ""), (lines, 0.01, 0, "")], frozenset({"Failed"}))
 
 
-def filed(task_id: str, lines: int = 10) -> Task:
-    """A task that needs a ConfigMap and a Secret."""
+def filed(task_id: str, lines: int = 10, *, secret: bool = True) -> Task:
+    """A task that needs a ConfigMap, and a Secret too unless told otherwise."""
     steps = [(lines, 0.01, 0, FILES), (lines, 0.01, 0, FILES)]
-    return Task(task_id, steps, params='{"password": "hush"}')
+    return Task(task_id, steps, params='{"password": "hush"}' if secret else "")
 
 
 def endless(task_id: str) -> Task:

@@ -36,7 +36,7 @@ NEEDED: Sequence[Permission] = (
     Permission("pods/log", ("get",), "logs are read"),
     Permission("pods/status", ("patch",), "a step that no node takes is ended"),
     Permission("configmaps", ("create", "delete", "get", "list", "patch"), "texts that Argo would change"),
-    Permission("secrets", ("create", "delete", "patch"), "secret parameters, written and never read"),
+    Permission("secrets", ("create", "delete"), "secret parameters, never read"),
 )
 """In every namespace where tasks run; nothing outside of them."""
 

@@ -1,8 +1,8 @@
-"""The Secret of an attempt: created, renewed and handed over without ever being read.
+"""The Secret of an attempt: created and deleted, never read.
 
-The service may create and patch Secrets, not get or list them. So an orphan cannot be looked for: until its
-Workflow exists, the Secret belongs to the ConfigMap, which is reaped, and Kubernetes' garbage collector takes
-the Secret along.
+The service may not get, list or patch Secrets (the answer to a patch has the data in it). So an orphan cannot
+be looked for: the Secret belongs to the ConfigMap, which is reaped where no Workflow comes to own it, and
+Kubernetes' garbage collector takes the Secret along.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from translator.crash_point import Step
 from translator.engine.argo.answers import Call, RefusedError, UnavailableError
 from translator.engine.argo.client import ApiServer
 from translator.engine.argo.objects import CORE, collection, workflow_path
-from translator.errors import TemporaryError
 from translator.workflow.rendered import Rendered
 
 _STRICT = {"fieldValidation": "Strict"}
@@ -23,13 +22,13 @@ _STRICT = {"fieldValidation": "Strict"}
 async def ensure_secrets(
     api: ApiServer, rendered: Rendered, secrets: Mapping[str, Any], files: Mapping[str, Any]
 ) -> bool:
-    """Create the Secret, or make what an earlier try left hold what this one needs.
+    """Create the Secret, in the place of what an earlier try left.
 
     Args:
         api: the API server.
         rendered: the objects.
         secrets: the Secret.
-        files: the ConfigMap as it is in the cluster, the owner for now.
+        files: the ConfigMap as it is in the cluster, its owner.
 
     Returns:
         Whether it is this call's own: False where a Workflow of this name exists, whose pods may use it.
@@ -42,8 +41,7 @@ async def ensure_secrets(
     namespace, name = metadata["namespace"], metadata["name"]
     owned = {**secrets, "metadata": {**metadata, "ownerReferences": [owner(files, "v1", "ConfigMap")]}}
     try:
-        call = Call("create", "secrets", namespace, name)
-        await api.post(Step.CREATE_SECRET, call, collection(CORE, "secrets", namespace), owned, _STRICT)
+        await _create(api, owned)
     except RefusedError as error:
         if error.status != 409:
             raise
@@ -54,20 +52,16 @@ async def ensure_secrets(
     else:
         return True
     if await _exists(api, rendered):
-        return False  # its pods use what is there; `own_secrets` hands it over
-    change = {
-        "metadata": {"ownerReferences": owned["metadata"]["ownerReferences"]},
-        "stringData": secrets["stringData"],
-    }
-    await _patch(api, namespace, name, change)
+        return False  # its pods use what is there
+    # what a try left that died: its values may be others, and its ConfigMap another
+    path = f"{collection(CORE, 'secrets', namespace)}/{name}"
+    try:
+        await api.delete(Step.DELETE_SECRET, Call("delete", "secrets", namespace, name), path)
+    except RefusedError as error:
+        if error.status != 404:
+            raise
+    await _create(api, owned)
     return True
-
-
-async def own_secrets(api: ApiServer, secrets: Mapping[str, Any], workflow: Mapping[str, Any]) -> None:
-    """Make the Workflow the Secret's owner."""
-    metadata = secrets["metadata"]
-    change = {"metadata": {"ownerReferences": [owner(workflow)]}}
-    await _patch(api, metadata["namespace"], metadata["name"], change)
 
 
 async def discard_secrets(api: ApiServer, secrets: Mapping[str, Any]) -> None:
@@ -105,11 +99,7 @@ async def _exists(api: ApiServer, rendered: Rendered) -> bool:
     return True
 
 
-async def _patch(api: ApiServer, namespace: str, name: str, change: Mapping[str, Any]) -> None:
-    path = f"{collection(CORE, 'secrets', namespace)}/{name}"
-    try:
-        await api.patch(Step.PATCH_SECRET, Call("patch", "secrets", namespace, name), path, change)
-    except RefusedError as error:
-        if error.status == 404:
-            raise TemporaryError(f"secret {namespace}/{name} is not there: {error.message}") from error
-        raise
+async def _create(api: ApiServer, secret: Mapping[str, Any]) -> None:
+    namespace, name = secret["metadata"]["namespace"], secret["metadata"]["name"]
+    call = Call("create", "secrets", namespace, name)
+    await api.post(Step.CREATE_SECRET, call, collection(CORE, "secrets", namespace), secret, _STRICT)

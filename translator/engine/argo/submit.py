@@ -1,8 +1,8 @@
 """Creates the objects of an attempt, whatever happened to an earlier try.
 
 The ConfigMap comes first (the Workflow's pods need it), then the Secret (`translator.engine.argo.secrets`),
-then the Workflow, which then becomes the owner of both, so that all go together. What a try that died between
-them left is adopted by the next, or reaped.
+then the Workflow, which becomes the owner of the ConfigMap and so of the Secret: all go together. What a try
+that died between them left is adopted by the next, or reaped.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from translator.crash_point import Step
 from translator.engine.argo.answers import Call, RefusedError, UnavailableError
 from translator.engine.argo.client import ApiServer
 from translator.engine.argo.objects import ARGO, CORE, collection, workflow_path
-from translator.engine.argo.secrets import discard_secrets, ensure_secrets, own_secrets, owner
+from translator.engine.argo.secrets import discard_secrets, ensure_secrets, owner
 from translator.errors import PermanentError, TemporaryError
 from translator.observe import reasons
 from translator.observe.observation import WorkflowRef
@@ -47,8 +47,6 @@ async def submit(api: ApiServer, rendered: Rendered) -> WorkflowRef:
     metadata = workflow["metadata"]
     if files is not None and not _owners(files):
         await _own(api, files, workflow)
-    if rendered.secrets is not None:
-        await own_secrets(api, rendered.secrets, workflow)
     return WorkflowRef(namespace=metadata["namespace"], name=metadata["name"], uid=metadata["uid"])
 
 
