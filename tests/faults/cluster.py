@@ -320,12 +320,15 @@ class FakeCluster(FakeApi):
         workflow = self.objects["workflows"].get((NAMESPACE, name))
         if workflow is None or FINALIZER in (workflow["metadata"].get("finalizers") or ()):
             return
-        uid = workflow["metadata"]["uid"]
         await self._remove("workflows", name)
+        await self._collect_owned(workflow["metadata"]["uid"])
+
+    async def _collect_owned(self, uid: str) -> None:
         for kind in ("pods", "configmaps", "secrets"):
             for (_, other), thing in list(self.objects[kind].items()):
                 if any(owner["uid"] == uid for owner in thing["metadata"].get("ownerReferences") or ()):
                     await self._remove(kind, other)
+                    await self._collect_owned(thing["metadata"]["uid"])
 
     async def _remove(self, kind: str, name: str) -> None:
         if (NAMESPACE, name) in self.objects[kind]:

@@ -22,7 +22,7 @@ NEED_A_CLUSTER = {
 def rendered(file: Path) -> Rendered:
     objects = list(yaml.load_all(file.read_text(), Loader=yaml.CSafeLoader))
     kinds = {one["kind"]: one for one in objects}
-    return Rendered(kinds["Workflow"], kinds.get("ConfigMap"))
+    return Rendered(kinds["Workflow"], kinds.get("ConfigMap"), kinds.get("Secret"))
 
 
 @pytest.mark.parametrize(
