@@ -58,7 +58,7 @@ class Follow:
         self._observations = engine.follow(REF, cursors or {})
 
     async def until(self, holds: Callable[[Observation], bool]) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             async for one in self._observations:
                 self.seen.append(one)
                 if holds(one):

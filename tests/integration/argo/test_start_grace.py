@@ -114,7 +114,7 @@ async def test_a_service_that_was_away_ends_it_at_once(
 ) -> None:
     clock.at += timedelta(hours=1)
     follow = await followed(fake, engine, waiting(node="n"))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await fake.until(lambda: bool(patches(fake)))
     assert clock.slept == []
     await follow.close()
@@ -162,7 +162,7 @@ async def test_a_missing_permission_is_logged_with_its_remedy(fake: FakeApi, eng
     fake.faults["PATCH", "pods/status"].append(says(403, status(403, "pods is forbidden")))
     with capture_logs() as logged:
         follow = await followed(fake, engine, waiting(node=""))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not logged:  # noqa: ASYNC110 (a log line has no event)
                 await asyncio.sleep(0)
         await fake.put("workflows", workflow("Failed"))
