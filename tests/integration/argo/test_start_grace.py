@@ -75,9 +75,7 @@ async def followed(fake: FakeApi, engine: ArgoEngine, stuck: dict[str, Any]) -> 
     await fake.put("pods", stuck)
     await engine.start()
     await fake.watched("pods")
-    follow = Follow(engine)
-    await follow.next(WorkflowSeen)
-    return follow
+    return Follow(engine)
 
 
 def patches(fake: FakeApi) -> list[tuple[str, Any]]:
@@ -114,8 +112,10 @@ async def test_a_service_that_was_away_ends_it_at_once(
 ) -> None:
     clock.at += timedelta(hours=1)
     follow = await followed(fake, engine, waiting(node="n"))
-    async with asyncio.timeout(30):
-        await fake.until(lambda: bool(patches(fake)))
+    await follow.until(
+        lambda one: isinstance(one, PodSeen) and one.object["spec"]["activeDeadlineSeconds"] == 1
+    )
+    assert len(patches(fake)) == 1
     assert clock.slept == []
     await follow.close()
 
@@ -162,6 +162,7 @@ async def test_a_missing_permission_is_logged_with_its_remedy(fake: FakeApi, eng
     fake.faults["PATCH", "pods/status"].append(says(403, status(403, "pods is forbidden")))
     with capture_logs() as logged:
         follow = await followed(fake, engine, waiting(node=""))
+        await follow.next(WorkflowSeen)
         async with asyncio.timeout(30):
             while not logged:  # noqa: ASYNC110 (a log line has no event)
                 await asyncio.sleep(0)
