@@ -145,7 +145,7 @@ class Kubelet:
             sent, at = at, len(lines)
             async for chunk in self._send(lines[sent:at], since, cut):
                 yield chunk
-            if at < len(lines):
+            if at < len(lines) or cut.is_set():
                 continue
             if not watched:
                 watched = len(self.files)
