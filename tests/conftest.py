@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -20,6 +21,11 @@ settings.load_profile("busy")
 def pytest_addoption(parser: pytest.Parser) -> None:
     """``--refresh``, for the tests that compare with a file."""
     parser.addoption("--refresh", action="store_true", help="write the expected files anew, then compare")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """``--numprocesses=auto``: twice the processors, as the tests wait for other processes half their time."""
+    return 2 * (os.cpu_count() or 1)
 
 
 @pytest.fixture(scope="session")
