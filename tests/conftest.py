@@ -24,7 +24,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """``--numprocesses=auto``: twice the processors, as the tests wait for other processes half their time."""
+    """``--numprocesses=auto``: twice the processors, as tests wait for other processes half of the time."""
     return 2 * (os.cpu_count() or 1)
 
 

@@ -34,6 +34,9 @@ RATE = 4.0
 WARM = 0.25
 """Of the time."""
 
+CREST = 150
+"""Tasks at once when the load begins: pools keep as many connections as were ever needed together."""
+
 
 @dataclass(frozen=True)
 class Held:
@@ -117,6 +120,7 @@ async def load(stage: Stage, seconds: float) -> None:
     """Submissions, cancels, retries, failures, and an agent-server that is away or fails now and then."""
     until = time.monotonic() + seconds
     trouble = asyncio.create_task(troubling(stage))
+    await stage.submit(*(plain(f"n{len(stage.tasks) + n}", 60) for n in range(CREST)))
     try:
         async with asyncio.TaskGroup() as doing:
             while time.monotonic() < until:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import re
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -10,8 +11,10 @@ import pytest
 
 from tests.integration.argo.fake_api import FakeApi, says, sends, status
 from tests.integration.argo.followed import REF, Follow, pod, workflow
-from translator.engine.argo.client import ApiServer
+from translator.engine.argo.client import ApiServer, Stream
 from translator.engine.argo.engine import ArgoEngine
+from translator.engine.argo.following import Following
+from translator.engine.argo.step_logs import StepLogs
 from translator.engine.argo.watching import Pace
 from translator.errors import PermanentError, TemporaryError
 from translator.observe import reasons
@@ -371,3 +374,32 @@ async def test_leaving_a_follow_leaves_nothing_behind(fake: FakeApi, engine: Arg
     watch = engine._watches.of("default")
     assert watch.pods._sinks == {}
     assert watch.workflows._sinks == {}
+
+
+async def test_a_followed_workflow_leaves_nothing_to_the_garbage_collector(
+    fake: FakeApi, engine: ArgoEngine
+) -> None:
+    """Full collections are rare, and all that was seen of a Workflow would wait for one."""
+    fake.logs["w-a", "main"].append(sends(b"2026-01-01T00:00:06.000000001Z one\n"))
+    await engine.start()
+    await fake.watched("workflows")
+    await fake.watched("pods")
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(2):  # a watch still knows the last one that it told something
+            await fake.put("workflows", workflow("Running"))
+            await fake.put("pods", pod("a"))
+            follow = Follow(engine)
+            await follow.next(LogLines)
+            await fake.put("pods", pod("a", "Succeeded", "terminated"))
+            await fake.put("workflows", workflow("Succeeded"))
+            await follow.next(LogEnd)
+            await follow.close()
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        assert not [left for left in gc.garbage if isinstance(left, Following | Stream | StepLogs)]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()

@@ -120,6 +120,8 @@ class Following:
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
+            # they know our methods: all that was seen would wait for a full garbage collection
+            del self._logs, self._deadlines
 
     def _take_untold(self) -> list[Observation]:
         """What is new of the objects: of the Workflow only when its pods are known, and after them.

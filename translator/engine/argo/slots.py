@@ -41,18 +41,33 @@ class Slots:
     @contextmanager
     def limit(self, seconds: float, stop: Callable[[], None]) -> Iterator[None]:
         """While this lasts, call `stop` as soon as it has lasted some seconds and somebody waits."""
-        loop = asyncio.get_running_loop()
-        timer: asyncio.TimerHandle
-
-        def look() -> None:
-            nonlocal timer
-            if self.wanted:
-                stop()
-            else:
-                timer = loop.call_later(seconds, look)
-
-        timer = loop.call_later(seconds, look)
+        limit = _Limit(self, seconds, stop)
+        limit.begin()
         try:
             yield
         finally:
-            timer.cancel()
+            limit.end()
+
+
+class _Limit:
+    """Looks again and again whether somebody waits.
+
+    No closure that names itself: that, with the connection it holds, would wait for a full collection.
+    """
+
+    def __init__(self, slots: Slots, seconds: float, stop: Callable[[], None]) -> None:
+        self._slots = slots
+        self._seconds = seconds
+        self._stop = stop
+
+    def begin(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(self._seconds, self._look)
+
+    def end(self) -> None:
+        self._timer.cancel()
+
+    def _look(self) -> None:
+        if self._slots.wanted:
+            self._stop()
+        else:
+            self.begin()
