@@ -33,12 +33,14 @@ class Service:
     Attributes:
         url: of its API.
         pid: of its process.
+        peer: the stand-in's pid.
         namespace: where its tasks run.
         received: what the stand-in writes.
     """
 
     url: str
     pid: int
+    peer: int
     namespace: str
     received: Path
     _read: int = 0
@@ -113,7 +115,8 @@ def serving(namespace: str, folder: Path, *, kubeconfig: Path | None = None) -> 
     received = folder / "received.jsonl"
     received.touch()
     with ExitStack() as stack:
-        _, stand_in = stack.enter_context(process([sys.executable, str(HERE / "receiver.py"), str(received)]))
+        receiver = [sys.executable, str(HERE / "receiver.py"), str(received)]
+        peer, stand_in = stack.enter_context(process(receiver))
         env = {
             "TRANSLATOR_ARGO__NAMESPACES": namespace,
             "TRANSLATOR_DATA_DIR": str(folder / "data"),
@@ -126,7 +129,7 @@ def serving(namespace: str, folder: Path, *, kubeconfig: Path | None = None) -> 
             "--listen", "127.0.0.1:0", "--agent-server", stand_in,
         ]  # fmt: skip
         served, url = stack.enter_context(process(command, env))
-        yield Service(url, served.pid, namespace, received)
+        yield Service(url, served.pid, peer.pid, namespace, received)
 
 
 @contextmanager
