@@ -170,14 +170,24 @@ def revocation(task_id: str) -> Json:
 
 
 @asynccontextmanager
-async def staged(namespace: str, data: Path, **settings: Any) -> AsyncIterator[Stage]:
-    """A stage with a service in this process."""
+async def staged(
+    namespace: str, data: Path, *, template: Path | None = None, **settings: Any
+) -> AsyncIterator[Stage]:
+    """A stage with a service in this process.
+
+    Args:
+        namespace: where tasks run.
+        data: the service's folder.
+        template: what every Workflow starts from; None: the project's own.
+        settings: more of the service's settings.
+    """
+    workflow = {"start_grace_seconds": START_GRACE_S, "storage_class": namespace, "template": template}
     async with StandIn() as stand_in:
         loaded = load_settings(
             engine="argo",
             server_address=stand_in.url,
             data_dir=data,
-            workflow={"start_grace_seconds": START_GRACE_S, "storage_class": namespace},
+            workflow=workflow,
             argo={"kill_grace_seconds": KILL_GRACE_S},
             **settings,
         )

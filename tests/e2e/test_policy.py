@@ -158,12 +158,24 @@ async def test_a_restricted_namespace_runs_a_task(enforced, layout) -> None:
         name = f"{attempt.ref.name}-secrets"
         printed = await kubectl("get", "secret", name, "-n", attempt.ref.namespace, "-o", "json")
         secret = json.loads(printed)
-        [owner] = secret["metadata"]["ownerReferences"]
-        assert (owner["kind"], owner["uid"]) == ("Workflow", attempt.ref.uid)
+        # through the ConfigMap, which is made first and may be read: see translator.engine.argo.submit
+        files = f"{attempt.ref.name}-files"
+        printed = await kubectl("get", "configmap", files, "-n", attempt.ref.namespace, "-o", "json")
+        for owned, kind, uid in (
+            (secret, "ConfigMap", json.loads(printed)["metadata"]["uid"]),
+            (json.loads(printed), "Workflow", attempt.ref.uid),
+        ):
+            [owner] = owned["metadata"]["ownerReferences"]
+            assert (owner["kind"], owner["uid"]) == (kind, uid)
         assert "hush" not in await kubectl(
             "get", "workflows.argoproj.io", "-n", attempt.ref.namespace, "-o", "json"
         )
         assert await engine.submit(attempt.rendered) == attempt.ref
+        await engine.release(attempt.ref)
+        where = ("-n", attempt.ref.namespace)
+        await kubectl("delete", f"workflow.argoproj.io/{attempt.ref.name}", *where)
+        # Kubernetes' garbage collector takes both away
+        await kubectl("wait", "--for=delete", f"configmap/{files}", f"secret/{name}", *where, "--timeout=60s")
     finally:
         await cluster.release()
         await engine.close()

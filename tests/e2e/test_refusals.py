@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import secrets
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
-from tests.e2e.kubectl import apply, delete_namespace, kubectl, make_namespace
-from tests.e2e.stage import Play, Scene, Stage
+from tests.e2e.kubectl import KubectlError, apply, delete, delete_namespace, kubectl, make_namespace
+from tests.e2e.stage import Play, Scene, Stage, staged
 from tests.e2e.tasks import task
 from tests.e2e.told import Told
 from translator.observe import reasons
@@ -88,3 +91,82 @@ async def test_a_namespace_that_is_not_there(stage: Stage) -> None:
     told = await stage.play("nowhere", Scene(task("echo hi"), args={"namespace": "no-such-namespace"}))
     assert told.ended == ("Error", reasons.NAMESPACE_NOT_FOUND)
     assert told.outcomes == [("s1", "Skipped", None, "")]
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def denying_namespace(namespace: str) -> AsyncIterator[str]:
+    """One where an admission policy lets no Workflow in."""
+    name = f"{namespace}-denying"
+    where = {"matchLabels": {"kubernetes.io/metadata.name": name}}
+    rule = {
+        "apiGroups": ["argoproj.io"],
+        "apiVersions": ["*"],
+        "resources": ["workflows"],
+        "operations": ["CREATE"],
+    }
+    head = {"apiVersion": "admissionregistration.k8s.io/v1", "metadata": {"name": name}}
+    policy = head | {
+        "kind": "ValidatingAdmissionPolicy",
+        "spec": {
+            "matchConstraints": {"namespaceSelector": where, "resourceRules": [rule]},
+            "validations": [{"expression": "false", "message": "no tasks on Sundays"}],
+        },
+    }
+    binding = head | {
+        "kind": "ValidatingAdmissionPolicyBinding",
+        "spec": {"policyName": name, "validationActions": ["Deny"]},
+    }
+    await make_namespace(name)
+    await apply(policy, binding)
+    try:
+        await _in_force(name)
+        yield name
+    finally:
+        await delete(binding, policy)
+        await delete_namespace(name)
+
+
+async def _in_force(namespace: str) -> None:
+    """Wait until the API server, which takes its time to read a new policy, denies a Workflow."""
+    workflow = {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Workflow",
+        "metadata": {"name": "probe", "namespace": namespace},
+        "spec": {"entrypoint": "wait", "templates": [{"name": "wait", "suspend": {}}]},
+    }
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                await kubectl("create", "--dry-run=server", "-f", "-", stdin=json.dumps(workflow))
+            except KubectlError as error:
+                assert "no tasks on Sundays" in str(error)  # noqa: PT017  # until then there is no error
+                return
+            await asyncio.sleep(0.5)
+
+
+async def test_an_admission_policy_for_workflows(stage: Stage, denying_namespace: str) -> None:
+    """Also a task with a ConfigMap, which was there first: it goes with the Workflow that never was."""
+    scene = Scene(task("echo '{{x}}'"), args={"namespace": denying_namespace})
+    told = await stage.play("denied", scene)
+    assert told.ended == ("Error", reasons.ADMISSION_DENIED)
+    assert "denied request: no tasks on Sundays" in told.final["message"]
+    assert told.final["remedy"] == reasons.remedy(reasons.ADMISSION_DENIED)
+    assert told.outcomes == [("s1", "Skipped", None, "")]
+    left = await kubectl(
+        "get", "configmaps,secrets,workflows.argoproj.io", "-n", denying_namespace, "-o", "name"
+    )
+    assert left.split() == ["configmap/kube-root-ca.crt"]
+
+
+async def test_a_workflow_that_argo_finds_invalid(namespace: str, tmp_path: Path) -> None:
+    """The API server takes it, the controller does not: what every Workflow starts from has a mistake."""
+    template = tmp_path / "workflow.yaml"
+    template.write_text("{kind: Workflow, spec: {onExit: tidy-up}}")
+    async with staged(namespace, tmp_path / "data", template=template) as stage:
+        told = await stage.play("invalid", Scene(task("echo hi", "echo unreachable")))
+    assert told.ended == ("Error", reasons.INVALID_WORKFLOW)
+    assert told.final["message"].startswith("invalid spec: ")
+    assert "tidy-up" in told.final["message"]
+    assert told.final["remedy"] == reasons.remedy(reasons.INVALID_WORKFLOW)
+    assert told.outcomes == [("s1", "Skipped", None, ""), ("s2", "Skipped", None, "")]
+    assert told.lines == {}
