@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from translator.task.parse import Parsed
     from translator.task.problem import Problem
@@ -109,23 +109,33 @@ def chosen(config: Path | None, **over: Any) -> Chosen:
     return Chosen(replace(options, **given), template)
 
 
+def template_of(choices: Chosen) -> Mapping[str, Any]:
+    """What every Workflow starts from.
+
+    Raises:
+        typer.Exit: with 2: it cannot be used.
+    """
+    from translator.errors import PermanentError
+    from translator.service.template import load_template
+
+    try:
+        return load_template(choices.template)
+    except PermanentError as error:
+        print(error.message, file=sys.stderr)
+        raise typer.Exit(2) from error
+
+
 def translated(parsed: Parsed, file: str, *, attempt: int, choices: Chosen) -> Rendered:
     """The objects of a parsed task; faults go to stderr.
 
     Raises:
         typer.Exit: with 2: no Workflow can do what the task says.
     """
-    from translator.errors import PermanentError
-    from translator.service.template import load_template
     from translator.workflow.refusal import Untranslatable, placed
     from translator.workflow.translate import translate
 
     assert parsed.task is not None, "parse() has seen to it"
-    try:
-        template = load_template(choices.template)
-    except PermanentError as error:
-        print(error.message, file=sys.stderr)
-        raise typer.Exit(2) from error
+    template = template_of(choices)
     try:
         return translate(parsed.task, attempt=attempt, options=choices.options, template=template)
     except Untranslatable as error:

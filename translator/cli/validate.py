@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from translator.cli import task_file
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from translator.task.parse import Parsed
     from translator.task.problem import Problem
     from translator.workflow.options import Options
@@ -30,12 +32,16 @@ def validate(
 ) -> None:
     """Check taskYaml files and print every problem with its place.
 
+    With --config also what the service's Workflow template has against a task.
     Exit code 0: no errors (warnings do not count); 2: errors, or a file cannot be read.
     """
     from translator.task.parse import parse_task
     from translator.task.problem import Severity
 
-    options = task_file.chosen(config).options
+    choices = task_file.chosen(config)
+    # Without settings the template is the project's own, which has nothing against any task, and Hera, which
+    # takes a second to load, is needed for few of them.
+    template = None if config is None else task_file.template_of(choices)
     failed = False
     lines: list[str] = []
     objects: list[dict[str, object]] = []
@@ -47,7 +53,7 @@ def validate(
             failed = True
             continue
         name = task_file.shown(file)
-        for problem in _problems(parse_task(source, task_id="validate"), options):
+        for problem in _problems(parse_task(source, task_id="validate"), choices.options, template):
             failed = failed or problem.severity is Severity.ERROR
             if output is Format.TEXT:
                 lines.append(problem.text(name))
@@ -63,16 +69,20 @@ def validate(
         raise typer.Exit(2)
 
 
-def _problems(parsed: Parsed, options: Options) -> tuple[Problem, ...]:
-    """Also what the policy forbids, and names that are not the task's to use; Hera would load too slowly."""
+def _problems(parsed: Parsed, options: Options, template: Mapping[str, Any] | None) -> tuple[Problem, ...]:
+    """Those of the task, and why no Workflow could be made of it."""
     if parsed.task is None:
         return parsed.problems
-    from translator.workflow.layout import choose
-    from translator.workflow.policy.judge import judge_task
-    from translator.workflow.refusal import Faults, placed
-    from translator.workflow.reserved import reserved_faults
+    from translator.workflow.foreseen import foreseen
+    from translator.workflow.refusal import Untranslatable, placed
 
-    together = choose(parsed.task, options, Faults()) == "pod"
-    account = options.service_account or "default"
-    faults = judge_task(parsed.task, options.policy, together=together, account=account)
-    return placed(parsed, [*faults, *reserved_faults(parsed.task, {})])
+    faults = foreseen(parsed.task, options) if template is None else None
+    if faults is not None:
+        return placed(parsed, faults)
+    from translator.workflow.translate import check
+
+    try:
+        check(parsed.task, options=options, template=template or {})
+    except Untranslatable as error:
+        return placed(parsed, error.faults)
+    return parsed.problems

@@ -79,6 +79,11 @@ class Faults:
         if fault not in self._found:
             self._found.append(fault)
 
+    @property
+    def found(self) -> tuple[Fault, ...]:
+        """All that were noted."""
+        return tuple(self._found)
+
     def check(self) -> None:
         """Raise `Untranslatable` if there is any fault, `PolicyViolation` where all are the policy's."""
         if not self._found:

@@ -15,6 +15,7 @@ from translator.workflow.container import Processes
 from translator.workflow.container_set import container_set_template
 from translator.workflow.dag import dag_templates
 from translator.workflow.deadlines import start_grace, workflow_seconds
+from translator.workflow.foreseen import MAX_WORKFLOW_BYTES, surely_fits
 from translator.workflow.layout import choose
 from translator.workflow.literals import Files, size
 from translator.workflow.metadata import labels, workflow_metadata
@@ -32,18 +33,8 @@ from translator.workflow.shared import shared_empty_dirs
 from translator.workflow.template import DEFAULTS, merged, with_patch_of
 from translator.workflow.volumes import claims, volumes
 
-MAX_WORKFLOW_BYTES = 1024 * 1024
-"""etcd takes 1.5 MiB, and Argo adds the status."""
-
-
 MAX_SECRETS_BYTES = 1024 * 1024
 """Kubernetes' limit of a Secret's data."""
-
-_GROWTH = 13
-"""Bytes that one character of a task becomes at most: ``{`` as ``$(CODO_BRACE)``; an escape has 6."""
-
-_OWN_BYTES = 8 * 1024
-"""Of a Workflow's own text in each step at most: names, deadlines, the context's chain of 20 steps."""
 
 
 def check(task: Task, *, options: Options, template: Mapping[str, Any]) -> None:
@@ -52,14 +43,10 @@ def check(task: Task, *, options: Options, template: Mapping[str, Any]) -> None:
     Raises:
         Untranslatable: no Workflow can do what the task says.
     """
-    # every step may repeat the parameters, the pod's env and what the policy fills in
-    parts = len(task.steps) + 1
-    each = _GROWTH * (len(repr(task)) + len(repr(options.policy))) + _OWN_BYTES
-    at_most = parts * each + _length(template)
-    if at_most > MAX_WORKFLOW_BYTES:
-        translate(task, attempt=1, options=options, template=template)
-    else:
+    if surely_fits(task, options.policy, _length(template)):
         _judged(task, 1, options, template)
+    else:
+        translate(task, attempt=1, options=options, template=template)
 
 
 def translate(task: Task, *, attempt: int, options: Options, template: Mapping[str, Any]) -> Rendered:

@@ -94,6 +94,55 @@ def test_broken_input_ends_with_2_and_no_traceback(tmp_path, text):
     assert "Traceback" not in result.stdout + result.stderr
 
 
+SHARED = """\
+taskSpec:
+  displayName: shared
+  volumes: [{name: v, emptyDir: {}}]
+  steps:
+  - {name: a, image: a, script: echo, timeout: 9s, volumeMounts: [{name: v, mountPath: /v}]}
+  - {name: b, image: a, script: echo, volumeMounts: [{name: v, mountPath: /v}]}
+"""
+STEP = "taskSpec: {displayName: x, steps: [{name: a, image: a, %s}]}\n"
+STEPS = ", ".join(f"{{name: s{number}, image: a, script: echo}}" for number in range(30))
+LONG = f"podTemplate: {{env: [{{name: A, value: {'x' * 40_000}}}]}}"
+MANY = f"{LONG}\ntaskSpec: {{displayName: x, steps: [{STEPS}]}}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "settings"),
+    [
+        (SHARED, None),
+        (SHARED, "workflow: {layout: pod}"),
+        (STEP % 'script: "#! \\n"', None),
+        (STEP % 'script: echo, workingDir: "/{{x}}"', None),
+        (MANY, None),
+        (STEP % "script: echo", "workflow: {template: w.yaml}"),
+        (STEP % "script: echo", "workflow: {template: none.yaml}"),
+        (STEP % "script: echo", "policy: {serviceAccounts: [default]}\nworkflow: {template: w.yaml}"),
+    ],
+    ids=["shared-volume", "layout", "shebang", "templated", "large", "taken-name", "no-template", "account"],
+)
+def test_it_tells_whatever_render_refuses(tmp_path, monkeypatch, text, settings):
+    monkeypatch.chdir(tmp_path)
+    Path("task.yaml").write_text(text)
+    template = {"kind": "Workflow", "spec": {"serviceAccountName": "ci", "templates": [{"name": "a"}]}}
+    Path("w.yaml").write_text(json.dumps(template))
+    more = []
+    if settings is not None:
+        Path("settings.yaml").write_text(settings + "\n")
+        more = ["--config", "settings.yaml"]
+    told = validate("task.yaml", *more)
+    rendered = CliRunner().invoke(app, ["render", "task.yaml", "--task-id", "validate", *more])
+    assert (told.exit_code, rendered.exit_code) == (2, 2)
+    assert told.stdout + told.stderr == rendered.stderr != ""
+
+
+def test_braces_where_they_may_be_are_no_problem(tmp_path):
+    file = tmp_path / "task.yaml"
+    file.write_text(STEP % "script: 'echo {{x}}'")
+    assert validate(file).exit_code == 0
+
+
 def test_it_needs_neither_hera_nor_kubernetes():
     code = (
         "import sys; from translator.cli.validate import validate, Format\n"
