@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from translator.errors import TranslatorError
+
 _T = TypeVar("_T")
 
 
@@ -23,7 +25,13 @@ class Turn(Generic[_T]):
             self.outcome.set_result(outcome)
 
     def failed(self, error: Exception) -> None:
-        """Answer with an error, if anybody still waits."""
+        """Answer with an error, if anybody still waits.
+
+        Of one that says all in its message the frames are let go: they hold what was to be sent, and whoever
+        waits keeps the error until the next try.
+        """
+        if isinstance(error, TranslatorError):
+            _forget_frames(error)
         if not self.outcome.done():
             self.outcome.set_exception(error)
 
@@ -62,7 +70,10 @@ class Lane(Generic[_T]):
             self._loops = [asyncio.create_task(self._loop(), name=self._name) for _ in range(self._count)]
         turn: Turn[_T] = Turn(task_id, asyncio.get_running_loop().create_future())
         self._queue.put_nowait(turn)
-        return await turn.outcome
+        try:
+            return await turn.outcome
+        finally:
+            del turn  # an error in it has this frame, which would have the error
 
     async def stop(self) -> None:
         """Cut the loops off."""
@@ -85,3 +96,9 @@ class Lane(Generic[_T]):
             except Exception as error:  # noqa: BLE001 - it is the answer
                 for turn in waiting:
                     turn.failed(error)
+
+
+def _forget_frames(error: BaseException | None) -> None:
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__

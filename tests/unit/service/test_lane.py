@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 
-from translator.service.lane import Lane
+from translator.errors import TemporaryError
+from translator.service.lane import Lane, Turn
 
 
 async def test_turns_are_served_together_up_to_the_most():
@@ -57,3 +59,38 @@ async def test_whoever_gave_up_is_not_served():
     await lane.turn("last")
     assert served == ["first", "last"]
     await lane.stop()
+
+
+class Batch:
+    """What was to be sent."""
+
+
+async def test_an_error_does_not_keep_what_was_to_be_sent():
+    """With agent-server away for hours every task has such an error until its next try."""
+
+    async def serve(turns):
+        batch = Batch()
+        try:
+            try:
+                raise OSError("refused")
+            except OSError as e:
+                raise TemporaryError("away") from e
+        except TemporaryError as e:
+            turns[0].failed(e)
+        del batch
+
+    lane = Lane("test", serve, loops=1)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(3):
+            try:
+                await lane.turn("t")
+            except TemporaryError as error:
+                assert isinstance(error.__cause__, OSError)
+                assert not [left for left in gc.get_objects() if isinstance(left, Batch)]
+        # the loop still has the last one
+        assert len([left for left in gc.get_objects() if isinstance(left, Turn)]) == 1
+    finally:
+        gc.enable()
+        await lane.stop()
