@@ -33,6 +33,8 @@ BRACE = "CODO_BRACE"
 
 # An env variable of Argo's init container: ARGO_…, GODEBUG, and Kubernetes' service links.
 _VARIABLE_OF_INIT = re.compile(r"\$\((ARGO_|[A-Z0-9_]+\))")
+_EXPRESSION = re.compile(r"\$\$|\$\([^)]*\)")
+_OPENING = re.compile(r"\$\$|\$\(")
 _BRACE_AFTER_BRACE = re.compile(r"(?<=\{)\{")
 
 
@@ -69,9 +71,22 @@ def expandable_must_be_file(text: str) -> bool:
 def split_braces(text: str) -> str:
     """Expandable text without ``{{``, which Kubernetes makes whole again with `BRACE` in the container's env.
 
-    The first brace stays, since a ``$`` before it would make ``$$(CODO_BRACE)`` of it, an escape.
+    The first brace stays, since a ``$`` before it would make ``$$(CODO_BRACE)`` of it, an escape. A ``$(``
+    that is not closed before the brace, such as a shell's ``$(echo {{x}})``, is no variable: it is escaped,
+    since the parenthesis of `BRACE` would close it.
     """
-    return _BRACE_AFTER_BRACE.sub(f"$({BRACE})", text)
+    if not changed_by_argo(text):
+        return text
+    end = text.rfind(")") + 1  # every $( before it is closed, none after it
+    kept = _EXPRESSION.sub(_escaped, text[:end]) + _OPENING.sub(_escaped, text[end:])
+    return _BRACE_AFTER_BRACE.sub(f"$({BRACE})", kept)
+
+
+def _escaped(expression: re.Match[str]) -> str:
+    """An expression that is no variable, so that Kubernetes leaves it as it is."""
+    found = expression[0]
+    is_none = found == "$(" or changed_by_argo(found)
+    return found.replace("$", "$$") if is_none else found
 
 
 def uses_brace(text: str) -> bool:

@@ -1,7 +1,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from translator.workflow.literals import (
@@ -47,6 +47,8 @@ def expand(text, variables):
 
 
 @given(HOSTILE)
+@example("$({{")
+@example('x=$(docker inspect -f "{{.Id}} $$ $(A)" y)')
 def test_kubernetes_makes_split_text_what_it_would_have_made_of_the_whole(text):
     split = split_braces(text)
     assert not changed_by_argo(split)
