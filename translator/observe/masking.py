@@ -26,7 +26,7 @@ class Mask:
     """Hides some values in the observations of one attempt.
 
     Args:
-        values: what is to be hidden; a mask of none of them is not worth making (`mask_of`).
+        values: what is to be hidden; of none, the mask is false and changes nothing.
     """
 
     def __init__(self, values: Iterable[str]) -> None:

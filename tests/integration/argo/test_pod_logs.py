@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 
 from tests.integration.argo.fake_api import FakeApi, says, sends, status
-from translator.engine.argo import pod_logs, stall
+from translator.engine.argo import continuity, log_requests, pod_logs, stall
 from translator.engine.argo.client import ApiServer
 from translator.engine.argo.container import Container
 from translator.engine.argo.objects import Key
@@ -267,6 +267,34 @@ async def test_a_small_log_that_was_followed_to_its_end_needs_no_second_read(
     assert read.gaps == []
 
 
+async def test_a_last_read_is_repeated_where_nobody_can_say_whether_it_was_whole(
+    fake: FakeApi, api: ApiServer, pace: Pace
+) -> None:
+    read = Read(api, pace)
+    fake.logs["p", "main"].extend(
+        [then_ends(read, log(1, 2)), sends(log(1, 2)), says(500, "the kubelet is away"), sends(log(1, 3))]
+    )
+    await read.run()
+    assert read.lines == numbers(1, 3)
+    assert read.gaps == []
+
+
+async def test_last_reads_that_end_at_different_lines_are_told(
+    fake: FakeApi, api: ApiServer, pace: Pace
+) -> None:
+    read = Read(api, pace)
+    newest = sends(log(9, 9))
+    fake.logs["p", "main"].extend(
+        [
+            then_ends(read, log(1, 2)),
+            *[sends(log(1, 3)), newest, sends(log(1, 4)), newest, sends(log(1, 5)), newest],
+        ]
+    )
+    await read.run()
+    assert read.lines == numbers(1, 5)
+    assert read.gaps == ["the log's last lines may be missing: its readings ended at different lines"]
+
+
 async def test_a_missing_permission_is_told_as_a_gap(fake: FakeApi, api: ApiServer, pace: Pace) -> None:
     fake.logs["p", "main"].append(says(403, status(403, "pods is forbidden")))
     read = await Read(api, pace).run()
@@ -325,7 +353,7 @@ async def test_a_quiet_log_lets_others_read(
 async def test_a_silent_connection_is_begun_anew(
     fake: FakeApi, api: ApiServer, pace: Pace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pod_logs, "SILENCE_S", 0.05)
+    monkeypatch.setattr(log_requests, "SILENCE_S", 0.05)
     read = Read(api, pace)
     fake.logs["p", "main"].extend(
         [sends(log(1, 2), then="hang"), then_ends(read, log(1, 3)), sends(log(1, 3))]
@@ -338,7 +366,7 @@ async def test_a_follow_that_the_kubelet_forgot_at_a_rotation_is_begun_anew(
     fake: FakeApi, api: ApiServer, pace: Pace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stall, "QUIET_S", 0.01)
-    monkeypatch.setattr(pod_logs, "UNROTATED", 0)
+    monkeypatch.setattr(continuity, "UNROTATED", 0)
     read = Read(api, pace)
     fake.logs["p", "main"].extend(
         [
@@ -361,7 +389,7 @@ async def test_a_small_log_is_not_asked_for_its_newest_line(
     fake: FakeApi, api: ApiServer, pace: Pace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stall, "QUIET_S", 0.001)
-    monkeypatch.setattr(pod_logs, "SILENCE_S", 0.05)
+    monkeypatch.setattr(log_requests, "SILENCE_S", 0.05)
     read = Read(api, pace)
     fake.logs["p", "main"].extend(
         [sends(log(1, 2), then="hang"), then_ends(read, log(1, 3)), sends(log(1, 3))]

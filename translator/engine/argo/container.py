@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any
 
 from translator.engine.argo.objects import Key, has_terminated, uid
@@ -47,6 +47,16 @@ class Container:
     def lose(self) -> None:
         """The pod is gone."""
         self.over.set()
+
+    async def over_within(self, pause: Awaitable[None]) -> None:
+        """Wait until it is over, but no longer than a pause lasts."""
+        over = asyncio.ensure_future(self.over.wait())
+        pausing = asyncio.ensure_future(pause)
+        try:
+            await asyncio.wait({over, pausing}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            over.cancel()
+            pausing.cancel()
 
 
 def _executor_version(pod: Mapping[str, Any]) -> int:

@@ -12,7 +12,8 @@ ten seconds apart (``containerLogMonitorInterval``): a follow that begins anew w
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from translator.errors import TranslatorError
@@ -36,16 +37,30 @@ class Progress:
     taken: bool = True
 
 
-async def stop_when_stalled(
+@asynccontextmanager
+async def stopped_when_stalled(
     progress: Callable[[], Progress], ask: Callable[[], Awaitable[str]], stop: Callable[[], None]
-) -> None:
-    """Watch a follow until it has stalled, and stop it.
+) -> AsyncIterator[None]:
+    """While this lasts, watch a follow until it has stalled, and stop it.
 
     Args:
         progress: how far it has come.
         ask: for the time of the newest line that the log has; empty: it has none.
         stop: ends the follow.
     """
+    watch = asyncio.ensure_future(_watch(progress, ask, stop))
+    try:
+        yield
+    finally:
+        watch.cancel()
+        (failed,) = await asyncio.gather(watch, return_exceptions=True)
+    if isinstance(failed, Exception):
+        raise failed  # a follow that nobody watches would lose lines without a word
+
+
+async def _watch(
+    progress: Callable[[], Progress], ask: Callable[[], Awaitable[str]], stop: Callable[[], None]
+) -> None:
     before = progress()
     while True:
         await asyncio.sleep(QUIET_S)

@@ -16,11 +16,11 @@ from translator.engine.argo.objects import (
     step_containers,
     uid,
 )
-from translator.engine.argo.pod_logs import ENDED, PodLog, Put, end_unread
+from translator.engine.argo.pod_logs import ENDED, PodLog, Put
 from translator.engine.argo.slots import Slots
 from translator.engine.argo.watching import Pace
 from translator.observe import nodes
-from translator.observe.observation import LogLines
+from translator.observe.observation import LogEnd, LogGap, LogLines
 from translator.observe.sight import NodeSight
 
 Spawn = Callable[[Coroutine[Any, Any, None]], object]
@@ -98,7 +98,7 @@ class StepLogs:
             if step not in self._steps and step not in waiting:
                 self._steps.add(step)
                 cursor = self._cursors.get(step, {})
-                self._reading.spawn(end_unread(step, cursor, ran=ran, put=self._reading.put))
+                self._reading.spawn(self._end_unread(step, cursor, ran=ran))
 
     def misses_pods(self, workflow: Mapping[str, Any] | None) -> bool:
         """Whether a step's process ran whose log nobody reads: its pod may be there, and not be told yet."""
@@ -119,6 +119,13 @@ class StepLogs:
         )
         self._reading.spawn(log.run())
         return log
+
+    async def _end_unread(self, step: str, cursor: Mapping[str, Any], *, ran: bool) -> None:
+        """End the log of a step whose pod was gone before anybody looked; of one that ran, lines lack."""
+        if ran and not cursor.get(ENDED):
+            why = "the pod was gone before its log was read to its end"
+            await self._reading.put(LogGap(step, why, None, {**cursor, ENDED: True}))
+        await self._reading.put(LogEnd(step))
 
     def _known(self, workflow: Mapping[str, Any] | None) -> dict[str, bool]:
         """Every step that is known, and whether its process ran."""

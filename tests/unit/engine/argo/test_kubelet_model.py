@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.engine.argo.kubelet import CHECK_S, Kubelet, VirtualLoop
-from translator.engine.argo import pod_logs
+from translator.engine.argo import continuity
 from translator.engine.argo.container import Container
 from translator.engine.argo.objects import Key
 from translator.engine.argo.outlet import LogObservation
@@ -127,7 +127,7 @@ async def run(
             await disturb(reading, what, much, how)
     if any(what in ("cut", "away") and not how for _, (what, _, how) in script):
         # a connection that seems to be ended just before its container ends is taken for ended by it
-        await asyncio.sleep(pod_logs.TOLD_S + 5)
+        await asyncio.sleep(continuity.TOLD_S + 5)
     if not killed:
         kubelet.write(said("sub-process exited"))
     kubelet.end()
@@ -166,7 +166,7 @@ def check(written: int, got: list[LogObservation]) -> None:
 )
 def test_no_line_is_lost_without_a_word_and_none_comes_twice(script, chunk, pace, tick, late, killed):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pod_logs, "UNROTATED", LIMIT)
+        patch.setattr(continuity, "UNROTATED", LIMIT)
         with asyncio.Runner(loop_factory=VirtualLoop) as runner:
             story = run(script, chunk=chunk, pace=pace, tick=tick, late=late, killed=killed)
             written, got = runner.run(asyncio.wait_for(story, LONGEST_S))
