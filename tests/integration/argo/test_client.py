@@ -138,7 +138,7 @@ async def test_a_ca_that_kubectl_takes_is_taken_and_checked(monkeypatch: pytest.
     monkeypatch.setattr(ssl, "create_default_context", strict)
     api = ApiServer(Configuration(host="https://127.0.0.1:1"))
     await api.open()
-    context = api._transport.ssl_context
+    context = api._connection._transport.ssl_context
     await api.close()
     assert not context.verify_flags & ssl.VERIFY_X509_STRICT
     assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)

@@ -143,3 +143,8 @@ def _seconds(header: str | None, told: Mapping[str, Any]) -> float | None:
         return float(given) if given else None
     except (TypeError, ValueError):
         return None
+
+
+def words(error: BaseException) -> str:
+    """What a library's error says; its type where it says nothing (a timeout)."""
+    return str(error) or type(error).__name__

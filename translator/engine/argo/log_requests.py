@@ -5,9 +5,10 @@ from __future__ import annotations
 from contextlib import AbstractAsyncContextManager
 
 from translator.engine.argo.answers import Call, RefusedError, UnavailableError
-from translator.engine.argo.client import ApiServer, Stream
+from translator.engine.argo.client import ApiServer
 from translator.engine.argo.container import Container
 from translator.engine.argo.objects import pod_path
+from translator.engine.argo.stream import Stream
 from translator.engine.argo.stretch import time_of
 from translator.observe.lines import LONGEST
 

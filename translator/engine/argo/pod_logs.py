@@ -18,13 +18,14 @@ from typing import Any
 import structlog
 
 from translator.engine.argo.answers import RefusedError, UnavailableError
-from translator.engine.argo.client import ApiServer, Stream
+from translator.engine.argo.client import ApiServer
 from translator.engine.argo.container import Container
 from translator.engine.argo.continuity import CUT_OFF, HEADLESS, ROTATED, TOLD_S, Continuity, End
 from translator.engine.argo.log_requests import LogRequests
 from translator.engine.argo.outlet import LogObservation
 from translator.engine.argo.slots import Slots
 from translator.engine.argo.stall import Progress, stopped_when_stalled
+from translator.engine.argo.stream import Stream
 from translator.engine.argo.stretch import Stretch
 from translator.engine.argo.watching import Pace
 from translator.observe.cursor import Cursor

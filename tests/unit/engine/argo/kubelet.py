@@ -159,7 +159,7 @@ class Kubelet:
 
 
 class Answer:
-    """One answer, as `translator.engine.argo.client.Stream`."""
+    """One answer, as `translator.engine.argo.stream.Stream`."""
 
     def __init__(self, kubelet: Kubelet, query: Mapping[str, str]) -> None:
         self._kubelet, self._query = kubelet, query
