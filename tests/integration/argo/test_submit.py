@@ -230,6 +230,31 @@ async def test_another_workflows_secret_is_left_alone(fake: FakeApi, api: ApiSer
     assert fake.objects["secrets"]["default", "w-secrets"]["stringData"] == {"password": "hush"}
 
 
+@pytest.mark.parametrize("resource", ["configmaps", "secrets"])
+async def test_what_is_there_again_as_soon_as_it_was_deleted_is_for_later(
+    fake: FakeApi, api: ApiServer, resource: str
+) -> None:
+    await fake.put("configmaps", {"metadata": {"name": "w-files", "namespace": "default"}, "data": {}})
+    await fake.put("secrets", {"metadata": {"name": "w-secrets", "namespace": "default"}})
+    there = says(409, status(409, f"{resource} already exists", "AlreadyExists"))
+    fake.faults["POST", resource].extend([there, there])
+    with pytest.raises(TemporaryError, match="already exists"):
+        await submit(api, with_secrets())
+    assert await submit(api, with_secrets()) == REF
+
+
+async def test_a_conflict_takes_nothing_from_the_workflow_that_is_there(
+    fake: FakeApi, api: ApiServer
+) -> None:
+    await submit(api, with_secrets())
+    del fake.objects["configmaps"]["default", "w-files"]["metadata"]["ownerReferences"]
+    with pytest.raises(PermanentError) as caught:
+        await submit(api, with_secrets(spec_hash="other"))
+    assert caught.value.reason == reasons.CONFLICT
+    assert ("default", "w-files") in fake.objects["configmaps"]
+    assert ("default", "w-secrets") in fake.objects["secrets"]
+
+
 async def test_a_service_that_may_not_write_secrets_says_so(fake: FakeApi, api: ApiServer) -> None:
     fake.faults["POST", "secrets"].append(says(403, status(403, "secrets is forbidden", "Forbidden")))
     with pytest.raises(PermanentError) as caught:

@@ -10,9 +10,10 @@ from typing import Any, Self
 
 import structlog
 
-from translator.engine.argo.answers import Call, RefusedError
+from translator.engine.argo.answers import Call
 from translator.engine.argo.cancel import delete_unfinished_pods, order_shutdown
 from translator.engine.argo.client import ApiServer
+from translator.engine.argo.creating import found
 from translator.engine.argo.following import Following, Means
 from translator.engine.argo.listing import holdings
 from translator.engine.argo.objects import ARGO, CORE, collection, uid, workflow_path
@@ -172,14 +173,9 @@ class ArgoEngine:
 
     async def look_up(self, ref: WorkflowRef) -> Mapping[str, Any] | None:
         """The Workflow as it is now; see `translator.service.engine.Engine.look_up`."""
-        try:
-            call = Call("get", "workflows", ref.namespace, ref.name)
-            found = await self._api.get(call, workflow_path(ref.namespace, ref.name))
-        except RefusedError as error:
-            if error.status == 404:
-                return None
-            raise
-        return found if uid(found) == ref.uid else None
+        call = Call("get", "workflows", ref.namespace, ref.name)
+        workflow = await found(self._api, call, workflow_path(ref.namespace, ref.name))
+        return workflow if workflow is not None and uid(workflow) == ref.uid else None
 
     async def release(self, ref: WorkflowRef) -> None:
         """Let Argo and the garbage collector have the Workflow."""

@@ -13,10 +13,9 @@ from typing import Any
 from translator.crash_point import Step
 from translator.engine.argo.answers import Call, RefusedError, UnavailableError
 from translator.engine.argo.client import ApiServer
+from translator.engine.argo.creating import STRICT, create_again, found, owner
 from translator.engine.argo.objects import CORE, collection, workflow_path
 from translator.workflow.rendered import Rendered
-
-_STRICT = {"fieldValidation": "Strict"}
 
 
 async def ensure_secrets(
@@ -51,7 +50,8 @@ async def ensure_secrets(
         # it may have been created all the same
     else:
         return True
-    if await _exists(api, rendered):
+    call = Call("get", "workflows", rendered.namespace, rendered.name)
+    if await found(api, call, workflow_path(rendered.namespace, rendered.name)) is not None:
         return False  # its pods use what is there
     # what a try left that died: its values may be others, and its ConfigMap another
     path = f"{collection(CORE, 'secrets', namespace)}/{name}"
@@ -60,7 +60,7 @@ async def ensure_secrets(
     except RefusedError as error:
         if error.status != 404:
             raise
-    await _create(api, owned)
+    await create_again(lambda: _create(api, owned))
     return True
 
 
@@ -74,32 +74,7 @@ async def discard_secrets(api: ApiServer, secrets: Mapping[str, Any]) -> None:
         return
 
 
-def owner(
-    thing: Mapping[str, Any], version: str = "argoproj.io/v1alpha1", kind: str = "Workflow"
-) -> dict[str, Any]:
-    """The reference by which another object belongs to this one."""
-    metadata = thing["metadata"]
-    return {
-        "apiVersion": version,
-        "kind": kind,
-        "name": metadata["name"],
-        "uid": metadata["uid"],
-        "controller": True,
-    }
-
-
-async def _exists(api: ApiServer, rendered: Rendered) -> bool:
-    namespace, name = rendered.namespace, rendered.name
-    try:
-        await api.get(Call("get", "workflows", namespace, name), workflow_path(namespace, name))
-    except RefusedError as error:
-        if error.status == 404:
-            return False
-        raise
-    return True
-
-
 async def _create(api: ApiServer, secret: Mapping[str, Any]) -> None:
     namespace, name = secret["metadata"]["namespace"], secret["metadata"]["name"]
     call = Call("create", "secrets", namespace, name)
-    await api.post(Step.CREATE_SECRET, call, collection(CORE, "secrets", namespace), secret, _STRICT)
+    await api.post(Step.CREATE_SECRET, call, collection(CORE, "secrets", namespace), secret, STRICT)

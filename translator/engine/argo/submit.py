@@ -13,16 +13,14 @@ from typing import Any
 from translator.crash_point import Step
 from translator.engine.argo.answers import Call, RefusedError, UnavailableError
 from translator.engine.argo.client import ApiServer
+from translator.engine.argo.creating import STRICT, create_again, found, owner
 from translator.engine.argo.objects import ARGO, CORE, collection, workflow_path
-from translator.engine.argo.secrets import discard_secrets, ensure_secrets, owner
+from translator.engine.argo.secrets import discard_secrets, ensure_secrets
 from translator.errors import PermanentError, TemporaryError
 from translator.observe import reasons
 from translator.observe.observation import WorkflowRef
 from translator.workflow.names import SPEC_HASH
 from translator.workflow.rendered import Rendered
-
-STRICT = {"fieldValidation": "Strict"}
-"""Unknown and duplicate fields are refused, not dropped."""
 
 
 async def submit(api: ApiServer, rendered: Rendered) -> WorkflowRef:
@@ -38,8 +36,9 @@ async def submit(api: ApiServer, rendered: Rendered) -> WorkflowRef:
         if rendered.secrets is not None and files is not None:
             made = await ensure_secrets(api, rendered, rendered.secrets, files)
         workflow = await _ensure_workflow(api, rendered)
-    except PermanentError:
-        if files is not None and not _owners(files):
+    except PermanentError as error:
+        # in a conflict there is another Workflow of that name, and the ConfigMap may be its
+        if files is not None and not _owners(files) and error.reason != reasons.CONFLICT:
             if rendered.secrets is not None and made:
                 await discard_secrets(api, rendered.secrets)
             await _discard(api, files)
@@ -65,7 +64,7 @@ async def _ensure_workflow(api: ApiServer, rendered: Rendered) -> dict[str, Any]
         if error.status == 429:
             raise
         refused = error  # it may have been created all the same
-    existing = await _get(api, Call("get", "workflows", namespace, name), workflow_path(namespace, name))
+    existing = await found(api, Call("get", "workflows", namespace, name), workflow_path(namespace, name))
     if existing is None:
         raise TemporaryError(refused.message, retry_after=getattr(refused, "retry_after", None)) from refused
     if _spec_hash(existing) != _spec_hash(rendered.workflow):
@@ -95,13 +94,13 @@ async def _ensure_files(api: ApiServer, rendered: Rendered, files: Mapping[str, 
         if error.status == 429:
             raise
         refused = error
-    existing = await _get(api, Call("get", "configmaps", namespace, name), path)
+    existing = await found(api, Call("get", "configmaps", namespace, name), path)
     if existing is None:
         raise TemporaryError(refused.message) from refused
     if _content(existing) == _content(files):
         return existing
     call = Call("get", "workflows", rendered.namespace, rendered.name)
-    workflow = await _get(api, call, workflow_path(rendered.namespace, rendered.name))
+    workflow = await found(api, call, workflow_path(rendered.namespace, rendered.name))
     if workflow is not None and _spec_hash(workflow) == _spec_hash(rendered.workflow):
         return existing
     if _owners(existing):
@@ -111,7 +110,7 @@ async def _ensure_files(api: ApiServer, rendered: Rendered, files: Mapping[str, 
             remedy="delete the Workflow that owns it, or use another task id",
         ) from refused
     await _discard(api, existing)
-    return await _create_files(api, files)
+    return await create_again(lambda: _create_files(api, files))
 
 
 async def _create_files(api: ApiServer, files: Mapping[str, Any]) -> dict[str, Any]:
@@ -150,15 +149,6 @@ async def _discard(api: ApiServer, files: Mapping[str, Any]) -> None:
             raise
     except UnavailableError:
         return
-
-
-async def _get(api: ApiServer, call: Call, path: str) -> dict[str, Any] | None:
-    try:
-        return await api.get(call, path)
-    except RefusedError as error:
-        if error.status == 404:
-            return None
-        raise
 
 
 def _spec_hash(workflow: Mapping[str, Any]) -> str | None:

@@ -1,0 +1,58 @@
+"""What creating an object takes, whichever it is."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
+
+from translator.engine.argo.answers import Call, RefusedError
+from translator.engine.argo.client import ApiServer
+from translator.errors import TemporaryError
+
+T = TypeVar("T")
+
+STRICT = {"fieldValidation": "Strict"}
+"""Unknown and duplicate fields are refused, not dropped."""
+
+
+async def create_again(create: Callable[[], Awaitable[T]]) -> T:
+    """Create what was deleted just before.
+
+    Raises:
+        TemporaryError: it is there again, or still: another replica creates it, or a finalizer holds it.
+    """
+    try:
+        return await create()
+    except RefusedError as error:
+        if error.status == 409:
+            raise TemporaryError(error.message) from error
+        raise
+
+
+async def found(api: ApiServer, call: Call, path: str) -> dict[str, Any] | None:
+    """The object, or None where it does not exist.
+
+    Raises:
+        TemporaryError: the server cannot tell now.
+        PermanentError: the server will not tell.
+    """
+    try:
+        return await api.get(call, path)
+    except RefusedError as error:
+        if error.status == 404:
+            return None
+        raise
+
+
+def owner(
+    thing: Mapping[str, Any], version: str = "argoproj.io/v1alpha1", kind: str = "Workflow"
+) -> dict[str, Any]:
+    """The reference by which another object belongs to this one."""
+    metadata = thing["metadata"]
+    return {
+        "apiVersion": version,
+        "kind": kind,
+        "name": metadata["name"],
+        "uid": metadata["uid"],
+        "controller": True,
+    }
