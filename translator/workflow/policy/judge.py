@@ -7,7 +7,8 @@ from typing import Any
 
 from translator.task.model import Task
 from translator.task.path import format_path
-from translator.workflow.policy.controls import Breach, breaches
+from translator.workflow.policy.breach import Breach
+from translator.workflow.policy.controls import breaches
 from translator.workflow.policy.images import image_allowed
 from translator.workflow.policy.limits import limit_faults
 from translator.workflow.policy.model import Policy, allows
