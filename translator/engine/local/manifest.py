@@ -1,8 +1,7 @@
 """Reads a rendered Workflow into a `Plan`, and refuses what this engine would not run as Argo does.
 
-Every field is either understood, known to change nothing that a process could see, told to the user as
-ignored, or
-refused: a field that is new here is never passed over in silence.
+Every field is understood, known to change nothing that a process could see, told to the user as ignored, or
+refused (`translator.engine.local.fields`).
 """
 
 from __future__ import annotations
@@ -12,73 +11,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from translator.engine.local.containers import Surroundings, read_container
+from translator.engine.local.fields import CONTAINER_SET, DAG_TASK, POD, WORKFLOW, sort_out
 from translator.engine.local.plan import Container, Output, Plan, Pod
 from translator.engine.local.refusal import refused
 from translator.engine.local.templating import check_argument, check_inputs
 from translator.engine.local.volumes import read_volumes
 from translator.workflow.rendered import Rendered
-
-_QUIET = frozenset(
-    [
-        "arguments",
-        "archiveLogs",
-        "artifactGC",
-        "automountServiceAccountToken",
-        "displayName",
-        "executor",
-        "imagePullSecrets",
-        "metadata",
-        "name",
-        "podDisruptionBudget",
-        "podGC",
-        "podMetadata",
-        "podPriority",
-        "podPriorityClassName",
-        "priority",
-        "priorityClassName",
-        "serviceAccountName",
-        "ttlStrategy",
-        "volumeClaimGC",
-        "workflowMetadata",
-        "timeout",
-    ]
-)
-"""Fields about the cluster's own housekeeping; a process sees nothing of them. (A template's ``timeout``
-counts scheduling too, which does not exist here.)"""
-
-_IGNORED = frozenset(
-    [
-        "affinity",
-        "dnsConfig",
-        "dnsPolicy",
-        "hostAliases",
-        "hostNetwork",
-        "nodeSelector",
-        "podSpecPatch",
-        "schedulerName",
-        "securityContext",
-        "tolerations",
-    ]
-)
-"""Fields that would matter to a pod and have no effect here; the user is told."""
-
-_WORKFLOW = frozenset(
-    [
-        "entrypoint",
-        "templates",
-        "templateDefaults",
-        "volumes",
-        "volumeClaimTemplates",
-        "activeDeadlineSeconds",
-    ]
-)
-_POD = frozenset(
-    ["inputs", "outputs", "volumes", "activeDeadlineSeconds", "script", "container", "containerSet"]
-)
-_DAG_TASK = frozenset(
-    ["name", "template", "arguments", "dependencies", "depends", "continueOn", "displayName"]
-)
-_CONTAINER_SET = frozenset(["containers", "volumeMounts"])
+from translator.workflow.template import merged
 
 
 def read_plan(rendered: Rendered) -> Plan:
@@ -88,7 +27,7 @@ def read_plan(rendered: Rendered) -> Plan:
         PermanentError: it asks for something that cannot be run here as Argo would run it.
     """
     spec = rendered.workflow["spec"]
-    ignored = _sort_out(spec, _WORKFLOW, "spec", "")
+    ignored = sort_out(spec, WORKFLOW, "spec", "")
     templates = {str(template["name"]): template for template in spec.get("templates") or ()}
     entrypoint = str(spec.get("entrypoint", ""))
     root = templates.get(entrypoint)
@@ -135,12 +74,12 @@ def _dag_task(
     around: Surroundings,
 ) -> tuple[Pod, list[tuple[str, str]]]:
     step = str(task["name"])
-    ignored = _sort_out(task, _DAG_TASK, "DAG task", step)
+    ignored = sort_out(task, DAG_TASK, "DAG task", step)
     template = templates.get(str(task.get("template")))
     if template is None:
         raise refused(step, f"there is no template named {task.get('template')!r}")
-    template = _merged(defaults, template)
-    ignored += _sort_out(template, _POD, "template", step)
+    template = merged(defaults, template)
+    ignored += sort_out(template, POD, "template", step)
     body = template.get("script") or template.get("container")
     if body is None:
         raise refused(step, "the local engine runs script and container templates")
@@ -167,10 +106,10 @@ def _dag_task(
 def _container_set(
     template: Mapping[str, Any], defaults: Mapping[str, Any], around: Surroundings, name: str
 ) -> tuple[Pod, list[tuple[str, str]]]:
-    template = _merged(defaults, template)
-    ignored = _sort_out(template, _POD, "template", "")
+    template = merged(defaults, template)
+    ignored = sort_out(template, POD, "template", "")
     body = template["containerSet"]
-    ignored += _sort_out(body, _CONTAINER_SET, "containerSet", "")
+    ignored += sort_out(body, CONTAINER_SET, "containerSet", "")
     if (template.get("outputs") or {}) not in ({}, {"parameters": []}):
         raise refused("containerSet", "has outputs, which need a container called main")
     containers: list[Container] = []
@@ -189,40 +128,6 @@ def _container_set(
     timeout = _seconds(template.get("activeDeadlineSeconds"), "activeDeadlineSeconds")
     pod = Pod(task=name, template=str(template["name"]), containers=tuple(containers), timeout=timeout)
     return pod, ignored
-
-
-def _sort_out(
-    fields: Mapping[str, Any], known: frozenset[str], kind: str, step: str
-) -> list[tuple[str, str]]:
-    """The fields to tell as ignored, after refusing the unknown ones."""
-    for field, value in fields.items():
-        if value not in (None, {}, [], "") and field not in known | _QUIET | _IGNORED:
-            raise refused(
-                step or "the Workflow", f"the local engine does not know the {kind}'s field {field}"
-            )
-    return [
-        (step, field)
-        for field, value in fields.items()
-        if field in _IGNORED and value not in (None, {}, [], "")
-    ]
-
-
-def _merged(defaults: Mapping[str, Any], template: Mapping[str, Any]) -> dict[str, Any]:
-    """A template with ``templateDefaults`` under it: maps are joined, lists of named entries by name."""
-    result = dict(defaults)
-    for key, value in template.items():
-        under = result.get(key)
-        if isinstance(under, Mapping) and isinstance(value, Mapping):
-            result[key] = _merged(under, value)
-        elif (
-            isinstance(under, list)
-            and isinstance(value, list)
-            and all("name" in item for item in under + value)
-        ):
-            result[key] = list({item["name"]: item for item in [*under, *value]}.values())
-        else:
-            result[key] = value
-    return result
 
 
 def _dependencies(task: Mapping[str, Any], step: str) -> tuple[str, ...]:

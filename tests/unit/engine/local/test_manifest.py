@@ -40,6 +40,16 @@ def test_defaults_go_under_every_template():
     ]
 
 
+def test_what_a_template_says_of_an_entry_goes_over_the_default_of_that_name_as_in_argo():
+    codo = {"name": "codo", "path": "/usr/local/bin/codo", "mode": 493, "raw": {"data": "x"}}
+    own = {"name": "codo", "raw": {"data": "y"}}
+    plan = read_plan(
+        manifest(step(inputs={"artifacts": [own]}), templateDefaults={"inputs": {"artifacts": [codo]}})
+    )
+    (file,) = plan.containers[0].files
+    assert (file.target, file.text, file.mode) == ("/usr/local/bin/codo", "y", 0o755)
+
+
 def test_the_timeout_is_the_annotations():
     annotated = step(metadata={"annotations": {"codo.dev/step-timeout": "1m0.5s"}}, activeDeadlineSeconds=400)
     assert read_plan(manifest(annotated)).containers[0].timeout == 60.5
