@@ -9,9 +9,6 @@ from pathlib import Path, PurePosixPath
 from translator.engine.local.plan import Container, Kind, Output, VolumeMount
 from translator.engine.local.templating import fill_inputs
 
-OUTPUT_LIMIT = 1 << 20
-"""Bytes that are read of an output parameter; etcd would refuse a Workflow with more."""
-
 
 @dataclass(frozen=True, slots=True)
 class Bind:
@@ -127,22 +124,6 @@ class PodFolder:
         if not source.exists():
             _make_writable(source)
         return Bind(mount.target, source, mount.read_only or volume.kind is Kind.FILES)
-
-
-def read_output(path: Path) -> str | None:
-    """An output parameter's value as Argo reads it, its last line end cut; None where there is no file.
-
-    Raises:
-        ValueError: it is larger than `OUTPUT_LIMIT`.
-    """
-    try:
-        with path.open("rb") as file:
-            data = file.read(OUTPUT_LIMIT + 1)
-    except OSError:
-        return None
-    if len(data) > OUTPUT_LIMIT:
-        raise ValueError(f"larger than {OUTPUT_LIMIT} bytes")
-    return data.decode("utf-8", "replace").removesuffix("\n")
 
 
 def _outer_first(binds: list[Bind]) -> tuple[Bind, ...]:

@@ -9,9 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from translator.engine.local.conclusion import conclude, spoils
 from translator.engine.local.folder import remove
 from translator.engine.local.log import StepLog
-from translator.engine.local.placement import Placement, PodFolder, read_output
+from translator.engine.local.outputs import read_outputs
+from translator.engine.local.placement import Placement, PodFolder
 from translator.engine.local.plan import Container, Plan, Pod
 from translator.engine.local.process import Process
 from translator.engine.local.runner import Ready, Runner
@@ -19,7 +21,6 @@ from translator.engine.local.status import (
     DEADLINE,
     OMITTED_BY,
     SHUTDOWN,
-    STOPPED,
     WORKFLOW_DEADLINE,
     Board,
     Outcome,
@@ -28,7 +29,7 @@ from translator.engine.local.status import (
     outcome,
     time_text,
 )
-from translator.engine.local.templating import fill_argument, fill_inputs
+from translator.engine.local.templating import fill_argument
 from translator.engine.local.watch import Watched
 from translator.errors import TranslatorError
 
@@ -153,7 +154,7 @@ class Run:
             inputs = {**pod.inputs, **given}
             end, placement = await self._container(pod, container, folder, inputs)
             if placement is not None:
-                end, outputs = _outputs(pod, end, placement, inputs)
+                end, outputs = read_outputs(pod, end, placement, inputs)
         except (TranslatorError, OSError) as error:
             end = Outcome("Error", str(error))
         self._outputs[pod.task] = outputs
@@ -245,49 +246,13 @@ class Run:
         if end is None:
             return False
         pod = next(pod for pod in self._plan.pods if pod.task == name)
-        return not _spoils(end, pod)
+        return not spoils(end, pod)
 
     def _finish(self, pods: Mapping[str, Pod], *, root: str) -> None:
-        spoiled = [end.phase for name, end in self._ends.items() if _spoils(end, pods[name])]
-        cut_short = bool(self._stopped) and (
-            len(self._ends) < len(pods) or any(end.message == self._stopped for end in self._ends.values())
-        )
-        phase = "Succeeded"
-        if "Failed" in spoiled or cut_short:
-            phase = "Failed"
-        elif spoiled:
-            phase = "Error"
-        message = STOPPED if cut_short and self._stopped == SHUTDOWN else ""
+        phase, message = conclude(self._ends, pods, self._stopped)
         self._tell(self._board.finish, phase, message=message, root=root if phase != "Succeeded" else "")
 
     def _tell(self, change: Callable[..., None], *args: Any, **more: Any) -> None:
         """Change the board, as of now, and wake the followers."""
         change(*args, now=time_text(datetime.now(UTC)), **more)
         self.watched.bell.ring()
-
-
-def _spoils(end: Outcome, pod: Pod) -> bool:
-    """Whether a node's end keeps those after it from running."""
-    forgiven = (end.phase == "Failed" and pod.continue_failed) or (
-        end.phase == "Error" and pod.continue_error
-    )
-    return end.phase != "Succeeded" and not forgiven
-
-
-def _outputs(
-    pod: Pod, end: Outcome, placement: Placement, inputs: Mapping[str, str]
-) -> tuple[Outcome, dict[str, str]]:
-    """The output parameters, also of a step that failed; one that is missing makes a success an error."""
-    values: dict[str, str] = {}
-    for output in pod.outputs:
-        try:
-            value = read_output(placement.source(output.path))
-        except ValueError as error:
-            return Outcome("Error", f"output parameter {output.name} is {error}"), values
-        if value is None and output.default is not None:
-            value = fill_inputs(output.default, inputs)
-        if value is not None:
-            values[output.name] = value
-        elif end.phase == "Succeeded":
-            end = Outcome("Error", f"output parameter {output.name}: there is no file {output.path}", 0)
-    return end, values

@@ -3,9 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from translator.engine.local.placement import OUTPUT_LIMIT, PodFolder, read_output
+from translator.engine.local.placement import PodFolder
 from translator.engine.local.plan import Container, File, Kind, Output, Volume, VolumeMount
 
 
@@ -54,19 +52,3 @@ def test_a_working_directory_in_a_volume_is_made(tmp_path: Path):
     one = container(mounts=(VolumeMount(Volume("v", Kind.POD), "/v"),), working_dir="/v/a/b")
     placed = PodFolder(tmp_path, tmp_path / "1").place(one, {}, (), ())
     assert placed.source("/v/a/b").is_dir()
-
-
-@pytest.mark.parametrize(
-    ("content", "value"), [(b"", ""), (b"x\n", "x"), (b"x\n\n", "x\n"), (b"\xff", "\ufffd")]
-)
-def test_reading_an_output(tmp_path: Path, content: bytes, value: str):
-    (tmp_path / "o").write_bytes(content)
-    assert read_output(tmp_path / "o") == value
-
-
-def test_outputs_that_cannot_be_read(tmp_path: Path):
-    assert read_output(tmp_path / "none") is None
-    assert read_output(tmp_path) is None
-    (tmp_path / "big").write_bytes(b"x" * (OUTPUT_LIMIT + 1))
-    with pytest.raises(ValueError, match="larger"):
-        read_output(tmp_path / "big")

@@ -1,0 +1,59 @@
+"""The output parameters of a step, read from the files that it left."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from translator.engine.local.placement import Placement
+from translator.engine.local.plan import Pod
+from translator.engine.local.status import Outcome
+from translator.engine.local.templating import fill_inputs
+
+OUTPUT_LIMIT = 1 << 20
+"""Bytes that are read of an output parameter; etcd would refuse a Workflow with more."""
+
+
+def read_outputs(
+    pod: Pod, end: Outcome, placement: Placement, inputs: Mapping[str, str]
+) -> tuple[Outcome, dict[str, str]]:
+    """The output parameters, also of a step that failed; one that is missing makes a success an error.
+
+    Args:
+        pod: the step's.
+        end: how its process ended.
+        placement: where its files are.
+        inputs: its input parameters.
+
+    Returns:
+        How it ended after all, and the values.
+    """
+    values: dict[str, str] = {}
+    for output in pod.outputs:
+        try:
+            value = read_output(placement.source(output.path))
+        except ValueError as error:
+            return Outcome("Error", f"output parameter {output.name} is {error}"), values
+        if value is None and output.default is not None:
+            value = fill_inputs(output.default, inputs)
+        if value is not None:
+            values[output.name] = value
+        elif end.phase == "Succeeded":
+            end = Outcome("Error", f"output parameter {output.name}: there is no file {output.path}", 0)
+    return end, values
+
+
+def read_output(path: Path) -> str | None:
+    """An output parameter's value as Argo reads it, its last line end cut; None where there is no file.
+
+    Raises:
+        ValueError: it is larger than `OUTPUT_LIMIT`.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(OUTPUT_LIMIT + 1)
+    except OSError:
+        return None
+    if len(data) > OUTPUT_LIMIT:
+        raise ValueError(f"larger than {OUTPUT_LIMIT} bytes")
+    return data.decode("utf-8", "replace").removesuffix("\n")
