@@ -26,7 +26,7 @@ class Mask:
     """Hides some values in the observations of one attempt.
 
     Args:
-        values: what is to be hidden; of none, the mask is false and changes nothing.
+        values: what is to be hidden; of none, the mask changes nothing.
     """
 
     def __init__(self, values: Iterable[str]) -> None:
@@ -41,9 +41,6 @@ class Mask:
         mask = cls(())
         mask._pattern = re.compile(".+", re.DOTALL)
         return mask
-
-    def __bool__(self) -> bool:
-        return self._pattern is not None
 
     def text(self, text: str) -> str:
         """The text without the values."""

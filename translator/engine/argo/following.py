@@ -3,36 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import structlog
 
-from translator.engine.argo.answers import Call
-from translator.engine.argo.asking import patiently, stubbornly
+from translator.engine.argo.asking import patiently
 from translator.engine.argo.cancel import order_shutdown
 from translator.engine.argo.client import ApiServer
+from translator.engine.argo.lookup import Lookup
 from translator.engine.argo.objects import (
-    CORE,
-    WORKFLOW_LABEL,
     Key,
-    collection,
     has_finished,
     is_of,
-    pod_path,
     says_the_same,
     slim_pod,
     slim_workflow,
     uid,
     was_deleted_early,
-    workflow_path,
 )
 from translator.engine.argo.outlet import Outlet
 from translator.engine.argo.pod_deadlines import Orders, PodDeadlines
 from translator.engine.argo.slots import Slots
 from translator.engine.argo.step_logs import Reading, StepLogs
+from translator.engine.argo.untold import END, WORKFLOW, Untold
 from translator.engine.argo.watches import Watches
 from translator.engine.argo.watching import Change, Left, Listed, Listing, Pace, Seen
 from translator.errors import PermanentError
@@ -47,9 +43,6 @@ from translator.observe.observation import (
 
 RESYNC_S = 300.0
 """A Workflow is read this often at least, and at most twice as seldom: whatever was missed is seen then."""
-
-_LAST = ("workflow", "end")
-"""What is told after the pods."""
 
 _log = structlog.get_logger(__name__)
 
@@ -84,12 +77,13 @@ class Following:
         self._outlet = Outlet(self._news.set)
         reading = Reading(means.api, means.slots, means.pace, self._outlet.put, self._spawn)
         self._logs = StepLogs(self._key, cursors, reading)
+        self._lookup = Lookup(means.api, means.pace, ref)
         self._workflow: Mapping[str, Any] | None = None
         self._gone = False
         self._stopping = False
         self._pods: dict[str, Mapping[str, Any]] = {}
         self._told_pods: dict[str, Mapping[str, Any]] = {}
-        self._untold: dict[str, Observation] = {}
+        self._untold = Untold(self._news.set)
         self._unlisted: set[str] = set()
         self._deadlines = PodDeadlines(
             Orders(means.api, means.pace, means.now, self._confirm_pod, self._spawn)
@@ -112,7 +106,7 @@ class Following:
                 self._news.clear()
                 if self._failure is not None:
                     raise self._failure
-                for seen in [*self._take_untold(), *self._outlet.take()]:
+                for seen in [*self._untold.take(pods_known=self._listed), *self._outlet.take()]:
                     yield seen
         finally:
             watch.workflows.unsubscribe(self._key, self._on_workflow)
@@ -122,16 +116,6 @@ class Following:
             await asyncio.gather(*self._tasks, return_exceptions=True)
             # they know our methods: all that was seen would wait for a full garbage collection
             del self._logs, self._deadlines
-
-    def _take_untold(self) -> list[Observation]:
-        """What is new of the objects: of the Workflow only when its pods are known, and after them.
-
-        A Workflow that has ended may say nothing of its steps (Argo can keep their nodes elsewhere).
-        """
-        last = {about: seen for about in _LAST if (seen := self._untold.pop(about, None)) is not None}
-        told = list(self._untold.values())
-        self._untold = {} if self._listed else last
-        return [*told, *last.values()] if self._listed else told
 
     # What the reflectors tell. Nothing here waits.
 
@@ -167,7 +151,7 @@ class Following:
         self._workflow = slim
         final = has_finished(workflow)
         if not was_deleted_early(workflow):
-            self._tell("workflow", WorkflowSeen(self._workflow))
+            self._untold.put(WORKFLOW, WorkflowSeen(self._workflow))
         elif final:
             self._lose_workflow()
         elif not self._stopping:
@@ -180,7 +164,7 @@ class Following:
     def _lose_workflow(self) -> None:
         if not self._gone:
             self._gone = self._ended = True
-            self._tell("end", WorkflowGone())
+            self._untold.put(END, WorkflowGone())
             self._end_unread_logs()
 
     def _see_pod(self, pod: Mapping[str, Any]) -> None:
@@ -189,9 +173,9 @@ class Following:
         self._pods[uid(pod)] = pod
         if not says_the_same(pod, self._told_pods.get(uid(pod))):
             self._told_pods[uid(pod)] = pod
-            self._tell(uid(pod), PodSeen(pod))
+            self._untold.put(uid(pod), PodSeen(pod))
         for begun in self._logs.see(pod):
-            self._tell(f"log of {begun.step}", begun)
+            self._untold.put(f"log of {begun.step}", begun)
         self._deadlines.see(pod)
         self._end_unread_logs()
 
@@ -201,14 +185,9 @@ class Following:
             return
         self._told_pods.pop(pod_uid, None)
         self._deadlines.lose(pod_uid)
-        self._tell(pod_uid, PodGone(pod))
+        self._untold.put(pod_uid, PodGone(pod))
         self._logs.lose(pod_uid)
         self._end_unread_logs()
-
-    def _tell(self, about: str, seen: Observation) -> None:
-        self._untold.pop(about, None)
-        self._untold[about] = seen
-        self._news.set()
 
     def _end_unread_logs(self) -> None:
         if not (self._ended and self._listed):
@@ -232,9 +211,8 @@ class Following:
     async def _read_workflow(self) -> None:
         """GET the Workflow, unless a watch tells of it meanwhile: that is newer."""
         before = self._workflow
-        call = Call("get", "workflows", *self._key)
-        found = await self._ask(lambda: self._means.api.get(call, workflow_path(*self._key)))
-        if found is None or uid(found) != self._ref.uid:
+        found = await self._lookup.workflow()
+        if found is None:
             self._lose_workflow()
         elif self._workflow is before:
             self._see_workflow(found)
@@ -242,11 +220,7 @@ class Following:
     async def _read_pods(self) -> None:
         """List the Workflow's pods: those a watch has not told of are new, those missing are gone."""
         before = set(self._pods)
-        call = Call("list", "pods", self._ref.namespace)
-        query = {"labelSelector": f"{WORKFLOW_LABEL}={self._ref.name}"}
-        path = collection(CORE, "pods", self._ref.namespace)
-        listed = await self._ask(lambda: self._means.api.get(call, path, query))
-        found = {uid(pod): pod for pod in (listed or {}).get("items") or () if is_of(pod, self._ref.uid)}
+        found = {uid(pod): pod for pod in await self._lookup.pods()}
         for pod_uid, pod in found.items():
             if pod_uid not in self._pods:
                 self._see_pod(pod)
@@ -261,11 +235,8 @@ class Following:
         pod = self._pods.get(pod_uid)
         if pod is None:
             return
-        name = pod["metadata"]["name"]
-        call = Call("get", "pods", self._ref.namespace, name)
-        path = pod_path(self._ref.namespace, name)
-        found = await self._ask(lambda: self._means.api.get(call, path))
-        if found is None or uid(found) != pod_uid:
+        found = await self._lookup.pod(pod)
+        if found is None:
             self._lose_pod(pod_uid)
         elif self._pods.get(pod_uid) is pod:
             self._see_pod(found)
@@ -276,9 +247,6 @@ class Following:
             await patiently(lambda: order_shutdown(self._means.api, self._ref), self._means.pace)
         except PermanentError as error:
             _log.warning("cannot stop a deleted workflow", workflow=self._ref.name, error=error.message)
-
-    async def _ask(self, ask: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, Any] | None:
-        return await stubbornly(ask, self._means.pace)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
