@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from tests.e2e.kubectl import apply, kubectl
+from translator.finding import Verdict
 from translator.service.doctor.cluster import examine
-from translator.service.doctor.finding import Verdict
 from translator.settings import Argo, Settings
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from translator.service.doctor.finding import Finding
+    from translator.finding import Finding
     from translator.settings import Settings
 
 

@@ -88,6 +88,17 @@ async def _serve(settings: Settings, read: Callable[[], Settings]) -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, on_signal, number)
+    run: Running | None = None
+    early = False
+
+    def on_hangup() -> None:
+        nonlocal early
+        if run is None:
+            early = True  # the file may have changed since it was read for the start
+        else:
+            _reload(run.reload, read)
+
+    loop.add_signal_handler(signal.SIGHUP, on_hangup)
     host, _, port = settings.listen.rpartition(":")
     where = host.strip("[]"), int(port)
     async with full_collections.seldom(), AsyncExitStack() as stack:
@@ -96,7 +107,8 @@ async def _serve(settings: Settings, read: Callable[[], Settings]) -> None:
             print("serve: stopped before it had started", file=sys.stderr, flush=True)
             return
         url = await stack.enter_async_context(serving(run.app, *where))
-        loop.add_signal_handler(signal.SIGHUP, _reload, run.reload, read)
+        if early:
+            _reload(run.reload, read)
         print(f"serve: listening on {url}", file=sys.stderr, flush=True)
         await stop.wait()
         print("serve: stopping; another signal ends it at once", file=sys.stderr, flush=True)
@@ -114,7 +126,7 @@ async def _unless(stop: asyncio.Event, starting: Coroutine[Any, Any, Running]) -
         if task.done():
             return task.result()
         task.cancel()
-        await asyncio.wait((task,))
+        await asyncio.gather(task, return_exceptions=True)
         return None
     finally:
         waiting.cancel()

@@ -16,6 +16,7 @@ import structlog
 from translator.errors import PermanentError, TemporaryError, TranslatorError
 from translator.service.recovery import Recovery
 from translator.store.record import Open
+from translator.store.tenure import LostShardError
 
 _AT_ONCE = 1000
 """Attempts in one question (docs/protocol.md)."""
@@ -79,20 +80,36 @@ class Doubt:
                 _log.error("agent-server cannot say what it holds", error=error.message, remedy=error.remedy)
             except TranslatorError as error:
                 _log.warning("cannot ask agent-server what it holds", error=error.message)
-                wait = getattr(error, "retry_after", None) if isinstance(error, TemporaryError) else None
+                wait = error.retry_after if isinstance(error, TemporaryError) else None
                 await asyncio.sleep(max(pause, wait or 0.0))
                 pause = min(2 * pause, _PAUSE_S[1])
                 continue
             pause = _PAUSE_S[0]
             for task in part:
-                if self._tasks.get(task.task_id) is task:
-                    del self._tasks[task.task_id]
+                if self._end(task):
                     self._on_certain(task.task_id)
         self._asking = None
+
+    def _end(self, task: Open) -> bool:
+        """Doubt it no more; False: it was doubted anew meanwhile, or is another replica's."""
+        if self._tasks.get(task.task_id) is not task:
+            return False
+        del self._tasks[task.task_id]
+        return True
 
     async def _settle(self, tasks: list[Open]) -> None:
         for task in await self._recovery.behind(tasks):
             if self._tasks.get(task.task_id) is not task:
                 continue  # doubted anew meanwhile, or another replica's
-            if await self._recovery.set_back(task.task_id, task.seq or None):
+            try:
+                mended = await self._recovery.set_back(task.task_id, task.seq or None)
+            except LostShardError:
+                # whoever holds it asks too; here it must not keep the others waiting
+                self._end(task)
+                continue
+            if mended:
+                # no doubt from here on: if a later one fails all are asked again, and it is past what it was
+                certain = self._end(task)
                 self._on_mended(task.task_id)
+                if certain:
+                    self._on_certain(task.task_id)

@@ -54,8 +54,8 @@ class Flows:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """A discrepancy, with all that it was concluded from: equal ones mean that nothing moved in between."""
+class Discrepancy:
+    """One of a kind, with all that it was concluded from: equal ones mean that nothing moved in between."""
 
     kind: Kind
     task_id: str
@@ -169,7 +169,7 @@ class Reconciler:
             except Exception:  # noqa: BLE001 - a fault of ours must not end it for good
                 _log.exception("a round of the reconciler failed")
 
-    async def _look(self) -> dict[Place, Finding]:
+    async def _look(self) -> dict[Place, Discrepancy]:
         # the engine first: a Workflow is let go of before its record is
         holdings: dict[str, list[Holding]] = defaultdict(list)
         async for held in self._engine.holdings():
@@ -183,23 +183,23 @@ class Reconciler:
             for finding in self._compare(task_id, tasks.get(task_id), holdings.get(task_id, []))
         }
 
-    def _compare(self, task_id: str, task: Open | None, holdings: list[Holding]) -> list[Finding]:
+    def _compare(self, task_id: str, task: Open | None, holdings: list[Holding]) -> list[Discrepancy]:
         if task is not None and not task.phase:
             # in an index without a record, which the indexes' own turn mends
             task = None
         busy = self._flows.busy(task_id)
         newest = max(holdings, key=lambda held: held.attempt, default=None)
         if task is None:
-            return [Finding(kind, task_id, None, newest) for kind in discrepancies(None, newest, busy)]
+            return [Discrepancy(kind, task_id, None, newest) for kind in discrepancies(None, newest, busy)]
         old = [held for held in holdings if held.attempt < task.attempt]
         current = newest if newest not in old else None
-        found = [Finding(kind, task_id, task, current) for kind in discrepancies(task, current, busy)]
+        found = [Discrepancy(kind, task_id, task, current) for kind in discrepancies(task, current, busy)]
         for held in old:
             kinds = discrepancies(task, held, busy)
-            found += [Finding(kind, task_id, task, held) for kind in kinds if kind is Kind.NOT_RELEASED]
+            found += [Discrepancy(kind, task_id, task, held) for kind in kinds if kind is Kind.NOT_RELEASED]
         return found
 
-    async def _mend(self, finding: Finding) -> bool:
+    async def _mend(self, finding: Discrepancy) -> bool:
         """Mend one; False: there was nothing to be done, or it could not be done now."""
         try:
             return await self._done(finding)
@@ -210,7 +210,7 @@ class Reconciler:
             )
             return False
 
-    async def _done(self, finding: Finding) -> bool:
+    async def _done(self, finding: Discrepancy) -> bool:
         task_id, task, held = finding.task_id, finding.task, finding.held
         match finding.kind:
             case Kind.NOT_SUBMITTED | Kind.NOT_RECORDED:

@@ -11,10 +11,8 @@ import structlog
 
 from translator.agent_server.protocol import Known
 from translator.errors import TemporaryError
-from translator.observe.event import Event
 from translator.observe.observation import Holding, WorkflowRef
 from translator.observe.recovery import Found, resumed
-from translator.observe.state import TaskState
 from translator.service import clock
 from translator.service.engine import Engine
 from translator.store.record import Open, Rebuilt, Record
@@ -116,20 +114,16 @@ class Recovery:
         found = Found(task_id, record.agent_id, state.attempt, steps, known.seq, known.phase)
         if deadline is None and workflow is not None and (lost := carried(workflow)) is not None:
             deadline = _deadline(lost)
-        after, events = self._resumed(found, workflow, ref, deadline)
-        return Rebuilt(
-            agent_id=record.agent_id,
+        rebuilt = self._resumed(
+            found,
+            workflow,
+            ref,
+            deadline,
             args=record.args,
             spec_hash=record.spec_hash,
-            held=known.seq,
-            state=after,
-            events=tuple(events),
-            workflow=ref if deadline is not None else None,
-            deadline=deadline,
             accepted_ms=record.accepted_ms,
-            version=record.version,
-            revoked=record.revoked,
         )
+        return replace(rebuilt, version=record.version, revoked=record.revoked)
 
     async def behind(self, tasks: Sequence[Open]) -> list[Open]:
         """Which of these tasks agent-server holds more of than Redis.
@@ -155,18 +149,14 @@ class Recovery:
     def _of_workflow(
         self, lost: Carried, known: Known, workflow: Mapping[str, Any], ref: WorkflowRef
     ) -> Rebuilt:
-        deadline = _deadline(lost)
         found = Found(lost.task_id, lost.agent_id, lost.attempt, lost.steps, known.seq, known.phase)
-        state, events = self._resumed(found, workflow, ref, deadline)
-        return Rebuilt(
-            agent_id=lost.agent_id,
+        return self._resumed(
+            found,
+            workflow,
+            ref,
+            _deadline(lost),
             args=lost.args,
             spec_hash=lost.content_hash,
-            held=known.seq,
-            state=state,
-            events=tuple(events),
-            workflow=ref,
-            deadline=deadline,
             accepted_ms=int(_unix(lost.created) * 1000),
         )
 
@@ -176,14 +166,30 @@ class Recovery:
         workflow: Mapping[str, Any] | None,
         ref: WorkflowRef | None,
         deadline: float | None,
-    ) -> tuple[TaskState, list[Event]]:
-        return resumed(
+        *,
+        args: Mapping[str, Any] | None,
+        spec_hash: str,
+        accepted_ms: int,
+    ) -> Rebuilt:
+        """The record from which an attempt goes on after what was found of it."""
+        state, events = resumed(
             found,
             clock.rfc3339(),
             workflow=workflow,
             ref=ref,
             url=self.url_of(ref) if ref is not None else "",
             overdue=_overdue(workflow, deadline),
+        )
+        return Rebuilt(
+            agent_id=found.agent_id,
+            args=args,
+            spec_hash=spec_hash,
+            held=found.held,
+            state=state,
+            events=tuple(events),
+            workflow=ref if deadline is not None else None,
+            deadline=deadline,
+            accepted_ms=accepted_ms,
         )
 
     async def _known(self, task_id: str, attempt: int) -> Known | None:

@@ -49,15 +49,15 @@ class Reload:
         Raises:
             PermanentError: they cannot be used; everything stays as it is.
         """
-        template = load_template(new.workflow.template)
-        chosen = options(new)
         old = self._settings
         changed = [name for name in type(new).model_fields if getattr(new, name) != getattr(old, name)]
         taken = [name for name in changed if name in RELOADABLE]
-        self._settings = old.model_copy(update={name: getattr(new, name) for name in taken})
-        self._translation.use(chosen, template)
-        self._sender.show(new.agent_server_token)
-        configure(new.log_level)
+        # what may not change stays in the options too: the number of shards is what the tasks were split by
+        now = old.model_copy(update={name: getattr(new, name) for name in taken})
+        self._translation.use(options(now), load_template(now.workflow.template))
+        self._settings = now
+        self._sender.show(now.agent_server_token)
+        configure(now.log_level)
         _log.info("settings reloaded", changed=[key_of(name) for name in taken])
         if waiting := [key_of(name) for name in changed if name not in RELOADABLE]:
             _log.warning("changed, but read only at the start", settings=waiting)

@@ -89,7 +89,7 @@ class Replica:
         self._warned = False
         self._retired = False
         self._round_at_a_time = asyncio.Lock()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Future[None]] = set()
 
     @property
     def name(self) -> str:
@@ -262,7 +262,12 @@ class Replica:
     def _spawn(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Future[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("work on the leases ended by a fault", exc_info=error)
 
 
 def _shown(seen: Seen, me: str, *, again: bool) -> str:

@@ -280,7 +280,8 @@ class Service:
         self._sweep.lost(shards)
         gone = frozenset(shards)
         self._doubt.drop([each for each in self._doubt.task_ids if self._store.shard(each) in gone])
-        await asyncio.gather(self._submitter.shed(), self._follower.shed(), self._deliverer.shed())
+        flows = (self._submitter, self._follower, self._deliverer, self._rechecks)
+        await asyncio.gather(*(flow.shed() for flow in flows))
 
     def _told(self, kind: str, task_id: str) -> None:
         """Another replica has something for whoever holds the task's shard."""

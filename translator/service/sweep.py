@@ -96,16 +96,25 @@ class Sweep:
                     await self._wakers.looked()
             except TranslatorError as e:
                 _log.warning("cannot look for open tasks", error=e.message)
-                self._fresh |= fresh
+                self._look_again(fresh, every=every)
+            except Exception:  # noqa: BLE001 - a fault of ours must not end the sweep for good
+                _log.exception("a look for open tasks failed")
+                self._look_again(fresh, every=every)
             try:
                 async with asyncio.timeout(self._interval_s):
                     await self._news.wait()
             except TimeoutError:
                 self._all = True
 
+    def _look_again(self, fresh: Collection[int], *, every: bool) -> None:
+        """Leave to the next look what this one did not come to."""
+        self._fresh |= frozenset(fresh)
+        self._all |= every
+
     async def _look(self, shards: Collection[int], fresh: Collection[int]) -> None:
+        whole = shards == self._store.held()  # before the wait, in which some may be gained or lost
         tasks = await self._store.open_tasks(shards)
-        if len(shards) == len(self._store.held()):
+        if whole:
             self._metrics.seen(tasks)
         if fresh:
             self._wakers.fresh(task for task in tasks if self._store.shard(task.task_id) in fresh)

@@ -87,6 +87,8 @@ class Traces:
                 return
             first = await self._store.events(task_id, (state.attempt, 0), _FIRST)
             last = await self._store.events(task_id, (state.attempt, state.seq - 1), 1)
+            if not last:
+                return  # forgotten since: a finished task may be kept for no time at all
         except TranslatorError as error:
             _log.warning("no trace", taskId=task_id, error=error.message)
             return

@@ -6,37 +6,16 @@ The service relies on it and cannot mend it: it is how the server is configured.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from redis.asyncio import Redis, RedisCluster
 from redis.exceptions import ResponseError
 
+from translator.finding import Finding, fault, fine, warning
 from translator.store.wrapped import wrapped
-
-Level = Literal["ok", "warning", "error"]
 
 OLDEST: Final = (7, 0)
 """Scripts say by flags what they may do when memory is full; Redis knows them since then."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at.
-
-    Attributes:
-        level: ``error``: tasks that were accepted can be lost; ``warning``: they can in rare cases.
-        server: host and port; empty: the only one.
-        about: the server's own name for it.
-        message: what there is.
-        remedy: what to do; empty where it is well.
-    """
-
-    level: Level
-    server: str
-    about: str
-    message: str
-    remedy: str = ""
 
 
 async def examine(redis: Redis, *, wait_replicas: int = 0) -> list[Finding]:
@@ -81,87 +60,83 @@ def judge(
     """What INFO and CONFIG of one server mean. Pure.
 
     Args:
-        server: its name in the findings.
+        server: host and port; empty: the only one.
         info: as redis-py gives INFO.
         config: as CONFIG GET gives it; empty where that is forbidden.
         wait_replicas: the setting.
     """
-    found = [
-        _version(info),
-        _role(info),
-        _aof(info, config),
-        _policy(info),
-        _replicas(info, config, wait_replicas),
+    where = f"Redis {server}".rstrip()
+    return [
+        _version(where, info),
+        _role(where, info),
+        _aof(where, info, config),
+        _policy(where, info),
+        _replicas(where, info, config, wait_replicas),
     ]
-    return [Finding(level, server, about, message, remedy) for level, about, message, remedy in found]
 
 
-_Said = tuple[Level, str, str, str]
-
-
-def _version(info: Mapping[str, Any]) -> _Said:
+def _version(where: str, info: Mapping[str, Any]) -> Finding:
     name = "Valkey" if "valkey_version" in info else "Redis"
     text = str(info.get("valkey_version") or info.get("redis_version") or "0")
     told = f"{name} {text}"
     parts = tuple(int(part) for part in text.split(".")[:2] if part.isdecimal())
     if parts < OLDEST:
-        return "error", "version", told, "run Redis 7.0 or later, or Valkey"
-    return "ok", "version", told, ""
+        return fault(where, f"version: {told}", "run Redis 7.0 or later, or Valkey")
+    return fine(where, f"version: {told}")
 
 
-def _role(info: Mapping[str, Any]) -> _Said:
+def _role(where: str, info: Mapping[str, Any]) -> Finding:
     role = str(info.get("role", "unknown"))
     if role != "master":
         remedy = "let redisConfig.addr name the master, or the Sentinels that know it"
-        return "error", "role", f"it is a {role}, which takes no writes", remedy
-    return "ok", "role", "it takes writes", ""
+        return fault(where, f"role: it is a {role}, which takes no writes", remedy)
+    return fine(where, "role: it takes writes")
 
 
-def _aof(info: Mapping[str, Any], config: Mapping[str, str]) -> _Said:
+def _aof(where: str, info: Mapping[str, Any], config: Mapping[str, str]) -> Finding:
     if not info.get("aof_enabled"):
         remedy = "CONFIG SET appendonly yes, and in its configuration file"
-        return "error", "appendonly", "no: a restart loses what came after the last snapshot", remedy
+        return fault(where, "appendonly: no: a restart loses what came after the last snapshot", remedy)
     if info.get("aof_last_write_status", "ok") != "ok":
-        return (
-            "error",
-            "appendonly",
-            "the last write to the file failed",
-            "see the server's log; is the disk full?",
+        return fault(
+            where, "appendonly: the last write to the file failed", "see the server's log; is the disk full?"
         )
     fsync = config.get("appendfsync", "")
     if fsync == "always":
-        return "ok", "appendfsync", "always: every transaction is on disk before it is answered", ""
+        return fine(where, "appendfsync: always: every transaction is on disk before it is answered")
     if fsync == "everysec":
         remedy = "CONFIG SET appendfsync always, or redisConfig.waitReplicas with replicas"
-        return "warning", "appendfsync", "everysec: a crash of the machine may lose two seconds", remedy
+        return warning(where, "appendfsync: everysec: a crash of the machine may lose two seconds", remedy)
     if fsync == "no":
         remedy = "CONFIG SET appendfsync always"
-        return "error", "appendfsync", "no: a crash of the machine may lose half a minute", remedy
-    return "warning", "appendfsync", "this user may not ask (CONFIG GET)", "ask who runs the server"
+        return fault(where, "appendfsync: no: a crash of the machine may lose half a minute", remedy)
+    return warning(where, "appendfsync: this user may not ask (CONFIG GET)", "ask who runs the server")
 
 
-def _policy(info: Mapping[str, Any]) -> _Said:
+def _policy(where: str, info: Mapping[str, Any]) -> Finding:
     policy = str(info.get("maxmemory_policy", "unknown"))
     if policy != "noeviction" and info.get("maxmemory"):
         remedy = "CONFIG SET maxmemory-policy noeviction: the service says when memory is full, and waits"
-        return "error", "maxmemory-policy", f"{policy}: a full server drops tasks silently", remedy
+        return fault(where, f"maxmemory-policy: {policy}: a full server drops tasks silently", remedy)
     if policy != "noeviction":
         remedy = "CONFIG SET maxmemory-policy noeviction, before somebody sets maxmemory"
-        return "warning", "maxmemory-policy", f"{policy}, and no maxmemory", remedy
-    return "ok", "maxmemory-policy", "noeviction", ""
+        return warning(where, f"maxmemory-policy: {policy}, and no maxmemory", remedy)
+    return fine(where, "maxmemory-policy: noeviction")
 
 
-def _replicas(info: Mapping[str, Any], config: Mapping[str, str], wait_replicas: int) -> _Said:
+def _replicas(where: str, info: Mapping[str, Any], config: Mapping[str, str], wait_replicas: int) -> Finding:
     listed = [info.get(f"slave{number}") for number in range(int(info.get("connected_slaves", 0)))]
     there = sum(1 for each in listed if isinstance(each, Mapping) and each.get("state") == "online")
     needed = int(config.get("min-replicas-to-write", "0") or 0)
     if there < wait_replicas:
         remedy = "add replicas, or lower redisConfig.waitReplicas"
-        return "error", "replicas", f"{there}, and redisConfig.waitReplicas asks for {wait_replicas}", remedy
+        return fault(
+            where, f"replicas: {there}, and redisConfig.waitReplicas asks for {wait_replicas}", remedy
+        )
     if wait_replicas:
-        return "ok", "replicas", f"{there}, {wait_replicas} of which hold what is answered", ""
+        return fine(where, f"replicas: {there}, {wait_replicas} of which hold what is answered")
     if there:
         remedy = "set redisConfig.waitReplicas to 1"
         also = f"; min-replicas-to-write {needed}" if needed else ""
-        return "warning", "replicas", f"{there}; a failover may lose the last moments{also}", remedy
-    return "ok", "replicas", "none", ""
+        return warning(where, f"replicas: {there}; a failover may lose the last moments{also}", remedy)
+    return fine(where, "replicas: none")

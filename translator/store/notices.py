@@ -46,6 +46,7 @@ class Notices:
     def __init__(self, redis: Redis, sign: Sign) -> None:
         self._redis = redis
         self._sign = sign
+        self._failures = 0
         self._watched: set[str] = set()
         self._wishes: asyncio.Queue[tuple[str, bool]] = asyncio.Queue()
         self.on_message: Callable[[str, str], None] = lambda _kind, _task_id: None
@@ -73,15 +74,14 @@ class Notices:
 
     async def run(self) -> None:
         """Listen, until cancelled."""
-        failures = 0
         while True:
             pubsub = self._redis.pubsub()
             try:
                 await self._listen(pubsub)
             except (RedisError, RedisClusterException, OSError) as error:
-                failures += 1
-                if failures & (failures - 1) == 0:
-                    _log.warning("cannot hear the other replicas", error=str(error), failures=failures)
+                self._failures += 1
+                if self._failures & (self._failures - 1) == 0:
+                    _log.warning("cannot hear the other replicas", error=str(error), failures=self._failures)
             finally:
                 await pubsub.aclose()  # type: ignore[no-untyped-call]  # redis-py says no types
             await asyncio.sleep(PAUSE_S)
@@ -118,6 +118,7 @@ class Notices:
         channel = (message["channel"] or b"").decode()
         if message["type"] == "subscribe":
             if channel == self._sign.channel:
+                self._failures = 0
                 self.on_connected()
             else:
                 # what changed before it was heard

@@ -23,25 +23,6 @@ EVENT = {
 NOW = datetime(2026, 11, 24, 2, 0, 0, tzinfo=UTC)
 
 
-@pytest.fixture
-async def answering():
-    """Serves one handler at every path, and gives the URL."""
-    runners = []
-
-    async def start(handler):
-        app = web.Application()
-        app.router.add_route("*", "/{path:.*}", handler)
-        runner = web.AppRunner(app, shutdown_timeout=0.1)
-        runners.append(runner)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        return f"http://127.0.0.1:{runner.addresses[0][1]}"
-
-    yield start
-    for runner in runners:
-        await runner.cleanup()
-
-
 async def send(url, **options):
     async with AgentServerClient(url, **options) as client:
         return await client.send([EVENT])

@@ -9,6 +9,7 @@ import json
 import aiohttp
 import pytest
 from aiohttp import WSMsgType, web
+from structlog.testing import capture_logs
 
 from tests.integration.agent_server.test_transports import TASK, WHOLE, event, whole
 from tests.unit.agent_server.link.frames import check
@@ -63,16 +64,12 @@ class Scripted:
 
 
 @pytest.fixture
-async def scripted():
+async def scripted(serve_web):
     made = Scripted()
     app = web.Application()
     app.router.add_get("/link", made.serve)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    made.url = f"ws://127.0.0.1:{runner.addresses[0][1]}/link"
-    yield made
-    await runner.cleanup()
+    made.url = f"ws{(await serve_web(app)).removeprefix('http')}/link"
+    return made
 
 
 @pytest.fixture(autouse=True)
@@ -358,6 +355,19 @@ async def test_a_link_that_is_closed_lets_nobody_wait(scripted, dial):
     with pytest.raises(TemporaryError, match="was closed here"):
         await send
     assert link._link.kept == 0
+
+
+async def test_a_link_that_was_open_is_told_of_each_time_it_is_lost(scripted, dial):
+    async def leaves_when_open(hear, say, cut):
+        await hear("hello")
+        await say(**HELLO)
+
+    scripted.scripts = [leaves_when_open, leaves_when_open, well]
+    with capture_logs() as logs:
+        link = await dial(url=scripted.url)
+        await link.send(WHOLE)
+    told = [each["event"] for each in logs if each["event"] in ("link open", "link lost")]
+    assert told == ["link open", "link lost"] * 2 + ["link open"]
 
 
 async def test_without_a_name_nobody_dials_in(stand_in, http):

@@ -3,38 +3,17 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 
+from tests.integration.conftest import Handler
+from translator.finding import Finding, Verdict
 from translator.service.doctor import agent_server
 from translator.service.doctor.examination import examine
-from translator.service.doctor.finding import Finding, Verdict
 from translator.service.doctor.redis import examine as look_at_redis
 from translator.settings import Redis, Settings, load_settings
-
-Answer = Callable[[web.Request], Awaitable[web.Response]]
-
-
-@pytest.fixture
-async def answering() -> AsyncIterator[Callable[[Answer], Awaitable[str]]]:
-    """Serves one handler at every path, and gives its HOST:PORT."""
-    runners = []
-
-    async def start(handler: Answer) -> str:
-        app = web.Application()
-        app.router.add_route("*", "/{path:.*}", handler)
-        runner = web.AppRunner(app, shutdown_timeout=0.1)
-        runners.append(runner)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        return f"127.0.0.1:{runner.addresses[0][1]}"
-
-    yield start
-    for runner in runners:
-        await runner.cleanup()
 
 
 async def only(settings: Settings) -> Finding:
@@ -42,7 +21,7 @@ async def only(settings: Settings) -> Finding:
     return finding
 
 
-def status(code: int) -> Answer:
+def status(code: int) -> Handler:
     async def answer(_: web.Request) -> web.Response:
         return web.Response(status=code, text="no")
 
@@ -56,7 +35,7 @@ async def test_an_agent_server_that_takes_events(answering):
         asked.append((request.headers.get("Authorization"), await request.json()))
         return web.json_response({"held": []})
 
-    finding = await only(Settings(server_address=f"http://{await answering(answer)}", agent_server_token="t"))
+    finding = await only(Settings(server_address=await answering(answer), agent_server_token="t"))
     assert finding.verdict is Verdict.FINE
     ((token, question),) = asked
     assert token == "Bearer t"
@@ -67,7 +46,7 @@ async def test_an_agent_server_that_takes_events(answering):
     ("code", "remedy"), [(401, "agentServerToken"), (404, "eventsPath"), (503, "SERVER-ADDRESS")]
 )
 async def test_one_that_refuses(answering, code, remedy):
-    finding = await only(Settings(server_address=f"http://{await answering(status(code))}"))
+    finding = await only(Settings(server_address=await answering(status(code))))
     assert finding.verdict is Verdict.FAULT
     assert str(code) in finding.message
     assert remedy in finding.remedy
@@ -90,7 +69,9 @@ async def test_a_link_is_asked_for_but_not_opened(answering, code, verdict):
         upgrades.append(request.headers.get("Upgrade"))
         return web.Response(status=code)
 
-    finding = await only(Settings(server_address=f"ws://{await answering(answer)}?clientId=a"))
+    finding = await only(
+        Settings(server_address=f"ws{(await answering(answer)).removeprefix('http')}?clientId=a")
+    )
     assert (finding.verdict, upgrades) == (verdict, [None])
 
 

@@ -9,7 +9,10 @@ import pytest
 
 from tests.integration.service.rounds import cloud_task, eventually
 from translator.engine.local.engine import LocalEngine
+from translator.errors import TemporaryError
+from translator.observe.reasons import RUNNER_LOST
 from translator.observe.recovery import GAP, TAKEN_UP
+from translator.service.submit import Submitter
 from translator.store.connect import connect
 from translator.store.embedded import Embedded
 from translator.store.store import Store
@@ -64,6 +67,20 @@ def told_again(lines):
     """Lines of one step that were told once more from the start: all of them are there, each run in order."""
     restart = len(lines) - len(NUMBERS)
     return lines[restart:] == NUMBERS and lines[:restart] == NUMBERS[:restart]
+
+
+async def cut(flow, task_id):
+    """A worker dies of a fault of ours, which nothing else notices before a restart."""
+    await flow._workers._cut([task_id])
+
+
+async def delivered(round_, task_id):
+    """Nothing of the task moves any more but by a mend."""
+
+    async def all_of_it():
+        return not (await round_.store.describe([task_id]))[task_id].backlog
+
+    await eventually(all_of_it)
 
 
 async def mends(round_):
@@ -326,9 +343,6 @@ async def test_a_task_in_the_inbox_that_nobody_was_woken_for_is_submitted(start,
 
 
 async def test_a_workflow_that_the_record_does_not_know_is_adopted(start, redis, monkeypatch):
-    from translator.errors import TemporaryError
-    from translator.service.submit import Submitter
-
     async def dies(*_, **__):
         raise TemporaryError("the process died here", retry_after=NEVER)
 
@@ -358,3 +372,88 @@ async def test_what_nobody_works_at_is_taken_up(start, store, redis):
         await round_.service._deliverer._workers._cut(list(round_.service._deliverer._workers._running))
         assert (await round_.outcome("t1"))["phase"] == "Succeeded"
         assert round_.lines("t1") == NUMBERS
+
+
+async def test_a_workflow_whose_record_nobody_writes_is_adopted(start, monkeypatch):
+    """It was created, that was not recorded, and the worker that was to do it died of a fault of ours."""
+    created = asyncio.Event()
+
+    async def dies(*_, **__):
+        created.set()
+        await asyncio.Event().wait()
+
+    async with start(sweep_seconds=NEVER) as round_:
+        with monkeypatch.context() as patch:
+            patch.setattr(Submitter, "_record", dies)
+            await round_.post(cloud_task("t1", TICKS))
+            await created.wait()
+            await cut(round_.service._submitter, "t1")
+        await delivered(round_, "t1")
+        assert ("t1", "not-recorded") in await round_.service.reconciler.round()
+        assert (await round_.outcome("t1"))["phase"] == "Succeeded"
+        assert round_.lines("t1") == NUMBERS
+        assert "not-recorded" in await mends(round_)
+
+
+async def test_a_workflow_that_has_ended_unseen_is_followed_to_its_end(start, engine):
+    async with start(sweep_seconds=NEVER) as round_:
+        await round_.post(cloud_task("t1", TICKS))
+        await first_log(round_.stand_in, "t1", "1")
+        await cut(round_.service._follower, "t1")
+        await delivered(round_, "t1")
+
+        async def ended():
+            return [each async for each in engine.holdings() if each.ended]
+
+        await eventually(ended)
+        assert not (await round_.store.load("t1")).state.final
+        assert ("t1", "not-reported") in await round_.service.reconciler.round()
+        assert (await round_.outcome("t1"))["phase"] == "Succeeded"
+        assert round_.lines("t1") == NUMBERS
+
+
+async def test_a_workflow_that_was_deleted_unseen_is_told_of(start, engine):
+    async with start(sweep_seconds=NEVER) as round_:
+        await round_.post(cloud_task("t1", "echo 0; sleep 60"))
+        await first_log(round_.stand_in, "t1")
+        await cut(round_.service._follower, "t1")
+        await delivered(round_, "t1")
+        await engine.release((await round_.store.load("t1")).workflow)
+        assert ("t1", "workflow-gone") in await round_.service.reconciler.round()
+        final = await round_.outcome("t1")
+        assert (final["phase"], final["reason"]) == ("Error", RUNNER_LOST)
+
+
+async def test_events_that_nobody_delivers_are_delivered(start):
+    async with start(sweep_seconds=NEVER) as round_:
+        deliverer = round_.service._deliverer
+        wake, deliverer._workers.wake = deliverer._workers.wake, lambda _: None
+        await round_.post(cloud_task("t1", "echo 1"))
+
+        async def ended():
+            record = await round_.store.load("t1")
+            return record.state.final and record.released
+
+        await eventually(ended)
+        deliverer._workers.wake = wake
+        assert ("t1", "not-delivered") in await round_.service.reconciler.round()
+        assert (await round_.outcome("t1"))["phase"] == "Succeeded"
+        assert round_.lines("t1") == ["1"]
+
+
+async def test_a_shard_that_is_lost_is_asked_about_no_more(start, monkeypatch):
+    """Agent-server is away, and the question what it holds of a task waits to be asked again."""
+    async with start(sweep_seconds=NEVER) as round_:
+        service, asked = round_.service, asyncio.Event()
+
+        async def away(_):
+            asked.set()
+            raise TemporaryError("no answer", retry_after=NEVER)
+
+        monkeypatch.setattr(service._sender, "known", away)
+        await round_.post(cloud_task("t1", "sleep 60"))
+        service._recheck("t1")
+        await asked.wait()
+        monkeypatch.setattr(service._rechecks, "_mine", lambda _: False)
+        await service._lost(range(4))
+        assert not service._rechecks.busy("t1")

@@ -65,7 +65,9 @@ async def test_a_redis_that_comes_later_is_waited_for(redis, stand_in, http):
             assert f"connecting to 127.0.0.1:{store}" in said["message"]
         async with http.post(url + BATCH_PATH, json=[cloud_task("t1", "true")]) as answer:
             assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
+        process.send_signal(signal.SIGHUP)  # noted, and done once there is something to reload
         async with reachable(redis, store):
+            await line_with(process, "settings reloaded")
             await line_with(process, "listening on")
             async with http.get(url + "/readyz") as answer:
                 assert answer.status == 200

@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 from aiohttp import web
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from tests.integration.service.rounds import cloud_task, eventually
 from translator.agent_server.protocol import BATCH_PATH
@@ -33,16 +32,12 @@ class Collector:
 
 
 @pytest.fixture
-async def collector() -> AsyncIterator[Collector]:
+async def collector(serve_web) -> Collector:
     made = Collector()
     app = web.Application()
     app.router.add_post("/v1/traces", made.take)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1/traces"
-    yield made
-    await runner.cleanup()
+    made.url = await serve_web(app) + "/v1/traces"
+    return made
 
 
 async def run_one(settings: Settings, stand_in, http, *scripts: str) -> None:
@@ -80,3 +75,22 @@ async def test_none_is_made_where_none_is_wanted(collector, stand_in, http, tmp_
     none = Traces(endpoint=collector.url, ratio=0)
     await run_one(settings(stand_in, tmp_path, traces=none), stand_in, http, "true")
     assert collector.spans == []
+
+
+async def test_an_attempt_that_was_forgotten_meanwhile_has_none(round_, monkeypatch):
+    from translator.service.traces import Traces as Maker
+
+    await round_.post(cloud_task("t1", "true"))
+    final = await round_.outcome("t1")
+
+    async def nothing(*_):
+        return []
+
+    monkeypatch.setattr(round_.store, "events", nothing)
+    exporter = InMemorySpanExporter()
+    traces = Maker(round_.store, exporter)
+    traces.emptied("t1", 1, final["seq"])
+    (making,) = traces._making
+    await making
+    await traces.close()
+    assert exporter.get_finished_spans() == ()

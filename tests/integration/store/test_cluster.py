@@ -79,7 +79,7 @@ async def test_two_replicas_share_tasks_on_a_cluster(nodes, tmp_path):
 async def test_every_primary_is_examined_and_waiting_is_true(nodes):
     redis = connect(f"redis+cluster://127.0.0.1:{nodes[0]}")
     found = await examine(redis)
-    assert {each.server for each in found} == {f"127.0.0.1:{port}" for port in nodes}
+    assert {each.about for each in found} == {f"Redis 127.0.0.1:{port}" for port in nodes}
     store = Store(redis, shards=12, keep_s=60, wait_replicas=1)
     from tests.integration.store.samples import new_task
 

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
+from translator.errors import TemporaryError
 from translator.service.doubt import Doubt
 from translator.store.record import Open
+from translator.store.tenure import LostShardError
 
 
 def task(seq):
@@ -62,3 +65,52 @@ async def test_a_task_that_came_back_is_judged_by_what_it_is_now():
         doubt.cast([task(12)])
 
     assert await asked(9, came_back) == [("t", 12)]
+
+
+class Several(Recovery):
+    """Of the tasks given, those in `lost` are another replica's, and the first look at `late` fails."""
+
+    def __init__(self, *, lost=(), late=()):
+        super().__init__()
+        self.lost, self.late = lost, list(late)
+
+    async def behind(self, tasks):
+        return tasks
+
+    async def set_back(self, task_id, seq=None):
+        if task_id in self.lost:
+            raise LostShardError("another replica holds it")
+        if task_id in self.late:
+            self.late.remove(task_id)
+            raise TemporaryError("no answer")
+        return await super().set_back(task_id, seq)
+
+
+async def doubted(recovery, *task_ids, wanted):
+    """Doubt these tasks; gives those that were mended, and those that became certain."""
+    mended, certain, all_certain = [], [], asyncio.Event()
+
+    def is_certain(task_id):
+        certain.append(task_id)
+        if len(certain) == wanted:
+            all_certain.set()
+
+    doubt = Doubt(recovery, on_certain=is_certain, on_mended=mended.append)
+    doubt.cast([replace(task(9), task_id=each) for each in task_ids])
+    async with asyncio.timeout(5):
+        await all_certain.wait()
+    assert doubt.task_ids == []
+    await doubt.stop()
+    return mended, certain
+
+
+async def test_a_task_that_is_another_replicas_holds_no_other_up():
+    recovery = Several(lost=("a",))
+    assert await doubted(recovery, "a", "b", wanted=1) == (["b"], ["b"])
+
+
+async def test_what_was_mended_is_not_mended_again_when_another_fails(monkeypatch):
+    monkeypatch.setattr("translator.service.doubt._PAUSE_S", (0.0, 0.0))
+    recovery = Several(late=("b",))
+    assert await doubted(recovery, "a", "b", wanted=2) == (["a", "b"], ["a", "b"])
+    assert recovery.set_back_to == [("a", 9), ("b", 9)]

@@ -238,10 +238,11 @@ class LinkClient:
                     _log.exception("the link failed", url=str(self._url))
                     self._trouble = "a fault of the translator"
                 finally:
+                    was_open = self._opened.is_set()
                     self._opened.clear()
                     self._do(self._link.lost(self._now(), self._jitter()))
                 # a server that stays away is told of once
-                if self._trouble != was:
+                if was_open or self._trouble != was:
                     _log.warning("link lost", url=str(self._url), error=self._trouble)
 
     def _deny(self) -> None:

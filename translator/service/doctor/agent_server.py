@@ -9,7 +9,7 @@ import aiohttp
 from translator.agent_server.address import LINK_SCHEMES, link_address
 from translator.agent_server.client import AgentServerClient
 from translator.errors import PermanentError, TranslatorError
-from translator.service.doctor.finding import Finding, fault, fault_of, fine
+from translator.finding import Finding, fault, fault_of, fine
 from translator.settings import Settings
 
 ABOUT = "agent-server"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from translator.errors import TranslatorError
-from translator.service.doctor.finding import Finding, fault, fault_of, fine
+from translator.finding import Finding, fault, fault_of, fine
 from translator.settings import Settings
 
 ABOUT = "cluster"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from translator.errors import TranslatorError
+from translator.finding import Finding, fault_of, fine
 from translator.service.doctor import agent_server, cluster, machine, redis
-from translator.service.doctor.finding import Finding, fault_of, fine
 from translator.service.template import load_template
 from translator.settings import Settings
 

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from translator.service.doctor.finding import Finding, fault, fine, warning
+from translator.finding import Finding, fault, fine, warning
 from translator.settings import Settings
 
 ABOUT = "data folder"

@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+from translator.service.options import options
+from translator.service.reload import Reload
+from translator.service.template import load_template
+from translator.service.translation import Translation
+from translator.settings import PolicyGroup, Settings
+
+
+class Shower:
+    def show(self, token):
+        self.shown = token
+
+
+def test_what_may_not_change_stays_in_the_options_of_the_translation():
+    """A Workflow's shard is a label, and it must be the shard by which the store has the task."""
+    old = Settings(server_address="http://x", shards=4)
+    translation = Translation(options(old), load_template())
+    new = old.model_copy(update={"shards": 8, "policy": PolicyGroup(max_steps=3), "agent_server_token": "t"})
+    shower = Shower()
+    Reload(old, translation, shower).take(new)
+    assert translation._options.shards == 4
+    assert translation._options.policy.max_steps == 3
+    assert shower.shown == "t"
