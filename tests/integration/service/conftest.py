@@ -6,10 +6,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import aiohttp
 import pytest
+from jsonschema import ValidationError
 
 from tests.integration.service.rounds import Round
+from tests.unit.agent_server.link.frames import check_event
 from translator.agent_server.api import create_app
 from translator.agent_server.client import AgentServerClient
+from translator.agent_server.ledger import Ledger
 from translator.agent_server.stand_in import StandIn
 from translator.engine.local.engine import LocalEngine
 from translator.service.http import serving
@@ -19,10 +22,32 @@ from translator.service.translation import Translation
 from translator.workflow.options import Options
 
 
+class CheckedLedger(Ledger):
+    """Checks each event that comes with the JSON Schema, whichever way it comes."""
+
+    def __init__(self):
+        super().__init__()
+        self.faults = []
+
+    def take(self, events):
+        listed = list(events)
+        for event in listed:
+            try:
+                check_event(event)
+            except ValidationError as error:
+                # agent-server's part would only answer an error, and the service try again
+                self.faults.append(f"{error.message}: {event}")
+        return super().take(listed)
+
+
 @pytest.fixture
 async def stand_in():
+    """Agent-server; a test that lets it come back hands its ledger over to the next one."""
+    ledger = CheckedLedger()
     async with StandIn() as served:
+        served.ledger = ledger
         yield served
+    assert ledger.faults == []
 
 
 @pytest.fixture
