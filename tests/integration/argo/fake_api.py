@@ -111,7 +111,7 @@ class FakeApi:
             await self.watching.wait_for(lambda: self.open_watches[resource] >= times)
 
     async def until(self, holds: Callable[[], bool]) -> None:
-        """Wait until something holds of the objects."""
+        """Wait until something holds of the objects and requests."""
         async with self._changed:
             await self._changed.wait_for(holds)
 
@@ -122,6 +122,8 @@ class FakeApi:
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         self.requests.append((request.method, request.path, dict(request.query)))
+        async with self._changed:
+            self._changed.notify_all()
         parts = request.path.strip("/").split("/")
         parts = parts[3:] if parts[0] == "apis" else parts[2:]
         namespace = ""
