@@ -47,6 +47,7 @@ def resumed(
     workflow: Mapping[str, Any] | None = None,
     ref: WorkflowRef | None = None,
     url: str = "",
+    timeout: str = "",
     overdue: bool = False,
 ) -> tuple[TaskState, list[Event]]:
     """Return the state from which the attempt goes on, and the events that say so.
@@ -59,11 +60,13 @@ def resumed(
         workflow: the Workflow as it is now; None: there is none (any more).
         ref: of the Workflow; None: the attempt had none, as far as is known.
         url: where a person can watch it.
+        timeout: how long the task may take, as a Go duration; empty: that is not known any more.
         overdue: the task's time was up before its Workflow ended.
     """
     steps = tuple(StepState(name) for name in found.steps)
     blank = TaskState(found.task_id, found.agent_id, found.attempt, found.held, Phase.PENDING, steps)
-    seen = _observations(found, workflow, ref, url, overdue=overdue)
+    submitted = Submitted(ref, url, timeout) if ref is not None else None
+    seen = _observations(found, workflow, submitted, overdue=overdue)
     if found.phase:
         state, _ = _all(blank, seen, now)
         known = replace(state, phase=Phase(found.phase), seq=found.held)
@@ -79,11 +82,9 @@ def resumed(
 
 
 def _observations(
-    found: Found, workflow: Mapping[str, Any] | None, ref: WorkflowRef | None, url: str, *, overdue: bool
+    found: Found, workflow: Mapping[str, Any] | None, submitted: Submitted | None, *, overdue: bool
 ) -> list[Observation]:
-    seen: list[Observation] = []
-    if ref is not None:
-        seen.append(Submitted(ref, url))
+    seen: list[Observation] = [submitted] if submitted is not None else []
     if workflow is not None:
         if overdue and (workflow.get("spec") or {}).get("shutdown"):
             # the service orders that when the time is up, and what it had decided is lost too

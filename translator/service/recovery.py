@@ -17,6 +17,7 @@ from translator.service import clock
 from translator.service.engine import Engine
 from translator.store.record import Open, Rebuilt, Record
 from translator.store.store import Store
+from translator.task.duration import format_duration
 from translator.workflow.carried import Carried, carried
 
 Outcome = Literal["rebuilt", "superfluous", "not ours"]
@@ -178,6 +179,7 @@ class Recovery:
             workflow=workflow,
             ref=ref,
             url=self.url_of(ref) if ref is not None else "",
+            timeout=_timeout(workflow),
             overdue=_overdue(workflow, deadline),
         )
         return Rebuilt(
@@ -223,6 +225,12 @@ def is_behind(known: Known, seq: int, *, ended: bool) -> bool:
 def _deadline(lost: Carried) -> float:
     """When the time of a Workflow's task is up, in seconds since 1970."""
     return _unix(lost.created) + (lost.timeout_s or 0)
+
+
+def _timeout(workflow: Mapping[str, Any] | None) -> str:
+    """How long a Workflow's task may take, as a Go duration; empty: it does not tell."""
+    lost = carried(workflow) if workflow is not None else None
+    return format_duration(lost.timeout_s * 10**9) if lost is not None and lost.timeout_s else ""
 
 
 def _overdue(workflow: Mapping[str, Any] | None, deadline: float | None) -> bool:

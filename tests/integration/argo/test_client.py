@@ -142,3 +142,14 @@ async def test_a_ca_that_kubectl_takes_is_taken_and_checked(monkeypatch: pytest.
     await api.close()
     assert not context.verify_flags & ssl.VERIFY_X509_STRICT
     assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+
+
+async def test_a_connection_that_was_loud_serves_small_answers_at_once(fake: FakeApi, api: ApiServer) -> None:
+    """The kernel gathers what comes in loudly; a small answer after that must not wait for more."""
+    fake.logs["w-a", "main"].append(says(200, "x" * 3_000_000))
+    log = Call("get", "pods/log", "default", "w-a")
+    path = "/api/v1/namespaces/default/pods/w-a/log"
+    for _ in range(3):
+        async with api.stream(log, path, {"container": "main"}, silence=5) as stream:
+            assert sum([len(chunk) async for chunk in stream]) == 3_000_000
+        assert (await api.get(LIST, PODS))["items"] == []

@@ -72,9 +72,12 @@ def test_a_deadline_that_was_enforced_before_the_loss_is_told_as_one():
     stopped = "workflow shutdown with strategy:  Terminate"
     seen = workflow(node("a", "Failed", stopped, 143), phase="Failed", shutdown="Terminate")
     for overdue, phase in ((True, "TimedOut"), (False, "Cancelled")):
-        state, _ = resumed(found(steps=("a",)), NOW, workflow=seen.object, ref=REF, overdue=overdue)
+        state, _ = resumed(
+            found(steps=("a",)), NOW, workflow=seen.object, ref=REF, timeout="1h0m0s", overdue=overdue
+        )
         _, last = observe(state, LogEnd("a"), NOW)
         assert told(last)[-1][2] == phase
+        assert ("1h0m0s" in last[-1].body["message"]) is overdue
 
 
 def test_without_a_workflow_nothing_is_said_but_the_place_is_kept():

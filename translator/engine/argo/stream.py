@@ -64,6 +64,7 @@ class Stream:
         finally:
             if self._gathering is not None:
                 self._gathering.cancel()
+                self._gathered()  # the connection may be used again, for answers that are small
         if not self.stopped and self._tls is not None and not _was_ended(self._tls):
             raise UnavailableError(f"cannot {self._call}: the stream was cut off")
 
