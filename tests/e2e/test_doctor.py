@@ -13,7 +13,8 @@ import yaml
 from tests.e2e.kubectl import apply, kubectl
 from translator.finding import Verdict
 from translator.service.doctor.cluster import examine
-from translator.settings import Argo, Settings
+from translator.settings import Settings
+from translator.settings.argo import Argo
 
 
 async def findings(settings: Settings):

@@ -6,7 +6,9 @@ import re
 from pathlib import Path
 
 from translator.service.options import options
-from translator.settings import PolicyGroup, key_of, load_settings
+from translator.settings import load_settings
+from translator.settings.keys import key_of
+from translator.settings.policy import PolicyGroup
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "policy.md").read_text()

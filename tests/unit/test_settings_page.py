@@ -8,7 +8,8 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from translator.settings import Settings, key_of
+from translator.settings import Settings
+from translator.settings.keys import key_of
 
 PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
 

@@ -28,8 +28,8 @@ from translator.service.replica import Replica
 from translator.service.service import Service
 from translator.service.template import load_template
 from translator.service.translation import Translation
-from translator.settings import Redis as RedisSettings
 from translator.settings import Settings
+from translator.settings.redis import Redis as RedisSettings
 from translator.store.address import parse_address
 from translator.store.calls import Sign
 from translator.store.connect import Client, connect

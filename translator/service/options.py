@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from translator.settings import PolicyGroup, Settings
+from translator.settings import Settings
+from translator.settings.policy import PolicyGroup
 from translator.workflow.options import Options
 from translator.workflow.policy.model import Policy
 

@@ -10,7 +10,8 @@ from translator.service.log import configure
 from translator.service.options import options
 from translator.service.template import load_template
 from translator.service.translation import Translation
-from translator.settings import Settings, key_of
+from translator.settings import Settings
+from translator.settings.keys import key_of
 
 _log = structlog.get_logger()
 

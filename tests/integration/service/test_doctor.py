@@ -13,7 +13,8 @@ from translator.finding import Finding, Verdict
 from translator.service.doctor import agent_server
 from translator.service.doctor.examination import examine
 from translator.service.doctor.redis import examine as look_at_redis
-from translator.settings import Redis, Settings, load_settings
+from translator.settings import Settings, load_settings
+from translator.settings.redis import Redis
 
 
 async def only(settings: Settings) -> Finding:

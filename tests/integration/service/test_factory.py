@@ -11,7 +11,9 @@ from translator.errors import PermanentError
 from translator.service.factory import running
 from translator.service.http import serving
 from translator.service.options import options
-from translator.settings import Redis, Settings, Workflows
+from translator.settings import Settings
+from translator.settings.redis import Redis
+from translator.settings.workflow import Workflows
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from tests.integration.service.rounds import cloud_task, eventually
 from translator.agent_server.protocol import BATCH_PATH
 from translator.service.factory import running
 from translator.service.http import serving
-from translator.settings import Settings, Traces
+from translator.settings import Settings
+from translator.settings.traces import Traces
 
 
 class Collector:

@@ -15,7 +15,8 @@ from translator.engine.local.engine import LocalEngine
 from translator.errors import TemporaryError
 from translator.service.factory import running
 from translator.service.http import serving
-from translator.settings import Redis, Settings
+from translator.settings import Settings
+from translator.settings.redis import Redis
 from translator.store.connect import connect
 from translator.store.durability import examine
 from translator.store.store import Store

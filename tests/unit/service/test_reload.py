@@ -4,7 +4,8 @@ from translator.service.options import options
 from translator.service.reload import Reload
 from translator.service.template import load_template
 from translator.service.translation import Translation
-from translator.settings import PolicyGroup, Settings
+from translator.settings import Settings
+from translator.settings.policy import PolicyGroup
 
 
 class Shower:
