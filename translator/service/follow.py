@@ -16,7 +16,8 @@ from translator.service.attempt import Attempt
 from translator.service.engine import Engine
 from translator.service.workers import Workers
 from translator.store.record import Record
-from translator.store.store import SetBackError, Store, UnknownTaskError
+from translator.store.refusal import SetBackError, UnknownTaskError
+from translator.store.store import Store
 from translator.task.params import read_params
 from translator.workflow.names import secrets_name
 

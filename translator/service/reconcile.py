@@ -20,8 +20,9 @@ from translator.service.discrepancy import Busy, Kind, discrepancies
 from translator.service.engine import Engine
 from translator.service.metrics import Metrics
 from translator.service.recovery import Recovery
+from translator.store.indexes import Indexes
+from translator.store.reader import Reader
 from translator.store.record import Open
-from translator.store.store import Store
 
 SETTLE_S = 5.0
 """Seconds between the two looks."""
@@ -73,6 +74,7 @@ class Reconciler:
 
     Args:
         store: what Redis holds.
+        indexes: of that store.
         engine: what runs Workflows.
         recovery: makes lost records again.
         flows: what is to be woken.
@@ -86,7 +88,8 @@ class Reconciler:
 
     def __init__(
         self,
-        store: Store,
+        store: Reader,
+        indexes: Indexes,
         engine: Engine,
         recovery: Recovery,
         flows: Flows,
@@ -102,7 +105,7 @@ class Reconciler:
         self._metrics = metrics
         self._interval_s = interval_s
         self._settle_s = settle_s
-        self._indexes = store.indexes()
+        self._indexes = indexes
         self._woken = asyncio.Event()
         self.unsettled = True
         self._strangers: set[str] = set()

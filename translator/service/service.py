@@ -152,6 +152,7 @@ class Service:
         )
         self.reconciler = Reconciler(
             store,
+            store.indexes(),
             engine,
             recovery,
             Flows(self._busy, self._submitter.wake, self._follower.wake, self._deliverer.wake),

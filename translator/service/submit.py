@@ -17,7 +17,8 @@ from translator.service.metrics import Metrics
 from translator.service.translation import Translation
 from translator.service.workers import Workers
 from translator.store.record import Record
-from translator.store.store import Store, UnknownTaskError
+from translator.store.refusal import UnknownTaskError
+from translator.store.store import Store
 from translator.task.duration import format_duration
 from translator.task.model import Task
 from translator.task.problem import InvalidInput, Problem, Severity

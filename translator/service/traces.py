@@ -21,7 +21,7 @@ from translator import __version__
 from translator.errors import TranslatorError
 from translator.observe.spans import Span, spans
 from translator.service import clock
-from translator.store.store import Store
+from translator.store.reader import Reader
 
 _FIRST = 50
 """Events of an attempt among which the one that tells of its Workflow is looked for."""
@@ -40,7 +40,7 @@ class Traces:
         ratio: of the attempts that are traced, 0 to 1.
     """
 
-    def __init__(self, store: Store, exporter: SpanExporter, *, ratio: float = 1.0) -> None:
+    def __init__(self, store: Reader, exporter: SpanExporter, *, ratio: float = 1.0) -> None:
         self._store = store
         self._ids = _Ids()
         resource = Resource.create({"service.name": "translator", "service.version": __version__})
@@ -55,7 +55,7 @@ class Traces:
         self._making: set[asyncio.Task[None]] = set()
 
     @classmethod
-    def to(cls, store: Store, endpoint: str, *, ratio: float) -> Traces:
+    def to(cls, store: Reader, endpoint: str, *, ratio: float) -> Traces:
         """Traces for a collector.
 
         Args:

@@ -10,7 +10,7 @@ from structlog.contextvars import bound_contextvars
 from tenacity import AsyncRetrying, retry_if_exception_type, retry_if_not_exception_type
 
 from translator.service.retry import pause, tell
-from translator.store.store import UnknownTaskError
+from translator.store.refusal import UnknownTaskError
 from translator.store.tenure import LostShardError
 
 _FINAL = (UnknownTaskError, LostShardError)

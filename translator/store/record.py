@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
-from translator.observe.event import Event, Kind
+from translator.observe.event import Event
 from translator.observe.observation import WorkflowRef
 from translator.observe.state import TaskState
 
@@ -147,11 +147,6 @@ def dump(data: Any) -> str:
     return json.dumps(data, separators=(",", ":"), sort_keys=True)
 
 
-def ref_text(ref: WorkflowRef) -> str:
-    """A reference as it is stored."""
-    return dump(asdict(ref))
-
-
 def parse_record(task_id: str, fields: Mapping[bytes, bytes]) -> Record:
     """A record from the fields of its hash."""
     text = {name.decode(): value.decode() for name, value in fields.items()}
@@ -170,20 +165,6 @@ def parse_record(task_id: str, fields: Mapping[bytes, bytes]) -> Record:
         acked=parse_place(text["acked"]),
         spec_hash=text["hash"],
     )
-
-
-def event_fields(events: Sequence[Event]) -> list[int | str]:
-    """Events as the scripts take them: of each seq, step, rows and JSON; rows is -1 for what is no log."""
-    fields: list[int | str] = []
-    for event in events:
-        is_log = event.kind is Kind.LOG
-        fields += [
-            event.seq,
-            event.body["step"] if is_log else "",
-            len(event.body["lines"]) if is_log else -1,
-            dump(event.as_json()),
-        ]
-    return fields
 
 
 def parse_place(text: str) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""The store: every transaction of the service, on Redis.
+"""The store: every transaction of the service, on Redis (`translator.store.reader` only looks).
 
 A method took effect as a whole when it returns. After a `TemporaryError` it may or may not have taken effect,
 and calling it again is safe.
@@ -6,62 +6,38 @@ and calling it again is safe.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from itertools import chain
 from typing import Any, Literal
 
 from redis.asyncio import Redis
 
 from translator.crash_point import Step, around
-from translator.errors import PermanentError, TranslatorError
+from translator.errors import PermanentError
 from translator.observe.event import Event
 from translator.observe.observation import WorkflowRef
 from translator.observe.state import TaskState
-from translator.store import kept, scripts
-from translator.store.calls import UNSIGNED, Call, Scripts, Sign
+from translator.store import arguments, scripts
+from translator.store.calls import UNSIGNED, Scripts, Sign
 from translator.store.catalogue import Catalogue
 from translator.store.indexes import Indexes
-from translator.store.kept import Kept, parse_gaps
-from translator.store.keys import SHARDS, ShardKeys, keys_of
+from translator.store.keys import SHARDS
 from translator.store.log_cap import HEAD_BYTES, HEAD_EVENTS, SHRINK, TAIL_BYTES
+from translator.store.reader import Reader
 from translator.store.rebuild import REBUILD
-from translator.store.record import (
-    NewTask,
-    Open,
-    Rebuilt,
-    Record,
-    dump,
-    event_fields,
-    parse_place,
-    parse_record,
-    ref_text,
-)
+from translator.store.record import NewTask, Rebuilt, Record
+from translator.store.refusal import SetBackError, StaleWriterError, UnknownTaskError
 from translator.store.script import Script
 from translator.store.tenure import Tenure
-from translator.store.undone import described, undone
 from translator.store.wrapped import wrapped
-from translator.workflow.names import shard
 
 Outcome = Literal["accepted", "duplicate", "conflict"]
 Revocation = Literal["revoked", "repeated", "ended", "unknown"]
 Retrial = Literal["retried", "running", "busy", "stale", "unknown"]
 
 
-class StaleWriterError(TranslatorError):
-    """Another writer has moved the task on: what this one knows is out of date, and it wrote nothing."""
-
-
-class SetBackError(StaleWriterError):
-    """Redis holds an older record than this writer knows: an older state of Redis was restored."""
-
-
-class UnknownTaskError(TranslatorError):
-    """The store holds no such task (it was never accepted, or its time of being kept is over)."""
-
-
-class Store:
-    """Tasks, inbox, outbox and cursors.
+class Store(Reader):
+    """Tasks, inbox, outbox and cursors: to read, and to change.
 
     Args:
         redis: a client that gives bytes (``decode_responses=False``).
@@ -87,10 +63,8 @@ class Store:
         sign: Sign = UNSIGNED,
         wait_replicas: int = 0,
     ) -> None:
-        self._redis = redis
-        self._scripts = Scripts(redis, shards=shards, tenure=tenure, sign=sign, wait_replicas=wait_replicas)
-        self._tenure = tenure
-        self._shards = shards
+        send = Scripts(redis, shards=shards, tenure=tenure, sign=sign, wait_replicas=wait_replicas)
+        super().__init__(redis, send, shards=shards, tenure=tenure)
         self._keep_s = keep_s
         self._keep_bytes = keep_bytes
         self._spill_bytes = max(keep_bytes, spill_bytes)
@@ -103,33 +77,6 @@ class Store:
     def catalogue(self) -> Catalogue:
         """All tasks that are in it."""
         return Catalogue(self._redis, self._scripts, shards=self._shards)
-
-    @property
-    def shards(self) -> int:
-        """How many shards there are."""
-        return self._shards
-
-    def shard(self, task_id: str) -> int:
-        """The task's."""
-        return shard(task_id, self._shards)
-
-    def holds(self, task_id: str) -> bool:
-        """Whether the task is this process's to move on."""
-        return self._tenure is None or self._tenure.holds(self.shard(task_id))
-
-    def held(self) -> frozenset[int]:
-        """The shards that are this process's."""
-        return frozenset(range(self._shards)) if self._tenure is None else self._tenure.shards
-
-    async def ping(self) -> None:
-        """Find out whether Redis answers.
-
-        Raises:
-            TemporaryError: it does not.
-            PermanentError: it refuses us.
-        """
-        async with wrapped("ping"):
-            await self._redis.ping()
 
     async def open(self) -> None:
         """Make sure that Redis answers, and that the data in it was split into as many shards as we do.
@@ -159,7 +106,7 @@ class Store:
         Returns:
             For each task what became of it, and the phase of what is stored under its taskId.
         """
-        calls = [self._accept_call(task, now_ms, self._next(now_ms)) for task in tasks]
+        calls = [(task.task_id, arguments.accept(task, now_ms, self._next(now_ms))) for task in tasks]
         answers = await self._scripts.run_many(scripts.ACCEPT, calls, f"accept {len(tasks)} tasks")
         return [(outcome.decode(), phase.decode()) for outcome, phase in answers]
 
@@ -201,16 +148,11 @@ class Store:
             UnknownTaskError: the store does not know the task.
         """
         new = replace(record, version=record.version + 1, state=state)
-        fields: list[str] = []
         if workflow is not None:
             new = replace(new, workflow=workflow, deadline=deadline)
-            fields += ["workflow", ref_text(workflow)]
-        if deadline is not None:
-            fields += ["deadline", repr(deadline)]
-        args = [
-            record.task_id, record.version, state.attempt, dump(state.as_json()), state.seq, str(state.phase),
-            int(state.final), self._keep_s, len(fields) // 2, *fields, *event_fields(events),
-        ]  # fmt: skip
+        args = arguments.append(
+            record, state, events, workflow=workflow, deadline=deadline, keep_s=self._keep_s
+        )
         answer, size = await self._run(scripts.APPEND, record.task_id, args, "append to")
         if answer == b"set back":
             raise SetBackError(f"task {record.task_id}: Redis has forgotten version {record.version}")
@@ -235,10 +177,7 @@ class Store:
             ``retried``; or why not: the attempt is ``running``, the engine has not let go of it
             (``busy``), another writer was faster (``stale``), or the task is ``unknown``.
         """
-        args = [
-            record.task_id, record.version, state.attempt, dump(state.as_json()), state.seq, str(state.phase),
-            self._next(now_ms), *event_fields(events),
-        ]  # fmt: skip
+        args = arguments.retry(record, state, events, self._next(now_ms))
         answer: bytes = await self._run(scripts.RETRY, record.task_id, args, "retry")
         return answer.decode()  # type: ignore[return-value]  # the script says one of these
 
@@ -253,33 +192,13 @@ class Store:
         Returns:
             False: meanwhile there is another record.
         """
-        state, workflow, deadline = rebuilt.state, rebuilt.workflow, rebuilt.deadline
-        fields: dict[str, Any] = {
-            "hash": rebuilt.spec_hash,
-            "accepted": rebuilt.accepted_ms,
-            "agent": rebuilt.agent_id,
-            "args": dump(rebuilt.args),
-        }
-        if workflow is not None:
-            fields |= {"workflow": ref_text(workflow), "begun": 1}
-        if deadline is not None:
-            fields["deadline"] = repr(deadline)
-        if rebuilt.revoked:
-            fields["revoked"] = rebuilt.revoked
-        args = [
-            task_id, "" if rebuilt.version is None else rebuilt.version, now_ms, self._keep_s, rebuilt.held,
-            state.attempt, dump(state.as_json()), state.seq, str(state.phase), int(state.final),
-            "0 " * (state.attempt - 1), len(fields), *chain.from_iterable(fields.items()),
-            *event_fields(rebuilt.events),
-        ]  # fmt: skip
+        args = arguments.rebuild(task_id, rebuilt, now_ms, self._keep_s)
         return bool(await self._run(REBUILD, task_id, args, "rebuild") == b"rebuilt")
 
     async def acknowledge(self, task_id: str, attempt: int, seq: int) -> None:
         """Note that agent-server holds the events up to and including (attempt, seq)."""
-        left = await self._run(
-            scripts.ACKNOWLEDGE, task_id, [task_id, attempt, seq, self._keep_s], "acknowledge"
-        )
-        if left:
+        args = [task_id, attempt, seq, self._keep_s]
+        if await self._run(scripts.ACKNOWLEDGE, task_id, args, "acknowledge"):
             await self.shrink(task_id)
 
     async def release(self, task_id: str) -> None:
@@ -320,47 +239,6 @@ class Store:
         """Let the task's events be sent again. False: they were not parked."""
         return bool(await self._run(scripts.UNPARK, task_id, [task_id], "unpark"))
 
-    async def load(self, task_id: str) -> Record | None:
-        """The task's record, or None where the store does not know the task."""
-        async with wrapped(f"load task {task_id}"):
-            fields: Any = await self._redis.hgetall(self._keys(task_id).task(task_id))
-        return parse_record(task_id, fields) if fields else None
-
-    async def outbox(self, task_id: str, count: int) -> list[Kept]:
-        """The oldest `count` events that agent-server does not hold, in order; none for a parked task."""
-        answer = await self._run(scripts.OUTBOX, task_id, [count], "read the outbox of")
-        if not answer:
-            return []
-        acked, agent_id, gaps, entries = answer
-        pairs = [
-            (entry_id, dict(zip(fields[::2], fields[1::2], strict=True))) for entry_id, fields in entries
-        ]
-        return kept.outbox(
-            task_id, agent_id.decode(), parse_place(acked.decode()), pairs, parse_gaps(gaps), count
-        )
-
-    async def events(self, task_id: str, after: tuple[int, int], count: int) -> list[Kept]:
-        """The first `count` events after (attempt, seq), whether agent-server holds them or not."""
-        keys = self._keys(task_id)
-        what = f"read the events of {task_id}"
-        async with wrapped(what), self._redis.pipeline(transaction=True) as pipe:
-            pipe.hmget(keys.task(task_id), "agent", "gaps")
-            pipe.xrange(keys.events(task_id), min=f"({after[0]}-{after[1]}", count=count)
-            (agent_id, gaps), entries = await pipe.execute()
-        return kept.history(task_id, (agent_id or b"").decode(), after, entries, parse_gaps(gaps), count)
-
-    async def open_tasks(self, of: Iterable[int] | None = None) -> list[Open]:
-        """All tasks of which something is still to be done, each shard's oldest submissions first.
-
-        Args:
-            of: only tasks of these shards; None: of all.
-        """
-        return await undone(self._redis, range(self._shards) if of is None else of, self._shards)
-
-    async def describe(self, task_ids: Collection[str]) -> dict[str, Open]:
-        """The same of these tasks, open or not; those that are not known are left out."""
-        return await described(self._redis, task_ids, self._shards)
-
     async def _run(self, script: Script, task_id: str, args: Sequence[Any], what: str) -> Any:
         return await self._scripts.run(script, task_id, args, f"{what} task {task_id}")
 
@@ -368,13 +246,3 @@ class Store:
         """The place of a submission among all: its time, and never the same twice."""
         self._order = max(float(now_ms), self._order + 2**-10)
         return self._order
-
-    def _keys(self, task_id: str) -> ShardKeys:
-        return keys_of(task_id, self._shards)
-
-    def _accept_call(self, task: NewTask, now_ms: int, order: float) -> Call:
-        state = task.state
-        return task.task_id, [
-            task.task_id, task.spec_hash, now_ms, order, task.agent_id, dump(task.args), state.attempt,
-            dump(state.as_json()), state.seq, str(state.phase), *event_fields(task.events),
-        ]  # fmt: skip

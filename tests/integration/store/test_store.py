@@ -10,7 +10,8 @@ from tests.integration.store.samples import REF, accepted, event, finished, new_
 from translator.errors import PermanentError
 from translator.observe.event import Phase
 from translator.store.keys import keys_of
-from translator.store.store import StaleWriterError, Store, UnknownTaskError
+from translator.store.refusal import StaleWriterError, UnknownTaskError
+from translator.store.store import Store
 
 
 async def open_task(store, task_id="t1"):
@@ -185,13 +186,6 @@ async def test_a_parked_task_shows_no_events_until_it_is_unparked(store):
     assert (await store.load("t1")).parked == "404"
     await store.unpark("t1")
     assert seqs(await store.outbox("t1", 10)) == [(1, 1), (1, 2)]
-
-
-async def test_waiting_tasks_are_listed_in_the_order_of_acceptance(redis):
-    store = Store(redis, shards=1, keep_s=60)
-    for number, task_id in enumerate(["c", "a", "b"]):
-        await store.accept([new_task(task_id)], 1000 + number)
-    assert [task.task_id for task in await store.open_tasks()] == ["c", "a", "b"]
 
 
 async def test_every_script_keeps_to_one_slot_and_states_its_keys(store):

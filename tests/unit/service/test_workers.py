@@ -10,7 +10,7 @@ from tenacity import AsyncRetrying
 
 from translator.errors import TemporaryError
 from translator.service.workers import Workers
-from translator.store.store import UnknownTaskError
+from translator.store.refusal import UnknownTaskError
 
 
 @pytest.fixture(autouse=True)

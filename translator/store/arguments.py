@@ -1,0 +1,97 @@
+"""What the scripts are given of a task: their ARGV, in the order that the first comment of each names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from itertools import chain
+from typing import Any
+
+from translator.observe.event import Event, Kind
+from translator.observe.observation import WorkflowRef
+from translator.observe.state import TaskState
+from translator.store.record import NewTask, Rebuilt, Record, dump
+
+
+def accept(task: NewTask, now_ms: int, order: float) -> list[Any]:
+    """Of `scripts.ACCEPT`."""
+    return [
+        task.task_id, task.spec_hash, now_ms, order, task.agent_id, dump(task.args), *_state(task.state),
+        *_events(task.events),
+    ]  # fmt: skip
+
+
+def append(
+    record: Record,
+    state: TaskState,
+    events: Sequence[Event],
+    *,
+    workflow: WorkflowRef | None,
+    deadline: float | None,
+    keep_s: int,
+) -> list[Any]:
+    """Of `scripts.APPEND`."""
+    fields: dict[str, Any] = {}
+    if workflow is not None:
+        fields["workflow"] = _ref(workflow)
+    if deadline is not None:
+        fields["deadline"] = repr(deadline)
+    return [
+        record.task_id, record.version, *_state(state), int(state.final), keep_s, *_fields(fields),
+        *_events(events),
+    ]  # fmt: skip
+
+
+def retry(record: Record, state: TaskState, events: Sequence[Event], order: float) -> list[Any]:
+    """Of `scripts.RETRY`."""
+    return [record.task_id, record.version, *_state(state), order, *_events(events)]
+
+
+def rebuild(task_id: str, rebuilt: Rebuilt, now_ms: int, keep_s: int) -> list[Any]:
+    """Of `rebuild.REBUILD`."""
+    state = rebuilt.state
+    fields: dict[str, Any] = {
+        "hash": rebuilt.spec_hash,
+        "accepted": rebuilt.accepted_ms,
+        "agent": rebuilt.agent_id,
+        "args": dump(rebuilt.args),
+    }
+    if rebuilt.workflow is not None:
+        fields |= {"workflow": _ref(rebuilt.workflow), "begun": 1}
+    if rebuilt.deadline is not None:
+        fields["deadline"] = repr(rebuilt.deadline)
+    if rebuilt.revoked:
+        fields["revoked"] = rebuilt.revoked
+    return [
+        task_id, "" if rebuilt.version is None else rebuilt.version, now_ms, keep_s, rebuilt.held,
+        *_state(state), int(state.final), "0 " * (state.attempt - 1), *_fields(fields),
+        *_events(rebuilt.events),
+    ]  # fmt: skip
+
+
+def _state(state: TaskState) -> list[Any]:
+    """Attempt, state, seq and phase."""
+    return [state.attempt, dump(state.as_json()), state.seq, str(state.phase)]
+
+
+def _fields(fields: dict[str, Any]) -> list[Any]:
+    """How many fields of the record there are, and name and value of each."""
+    return [len(fields), *chain.from_iterable(fields.items())]
+
+
+def _events(events: Sequence[Event]) -> list[int | str]:
+    """Of each event seq, step, rows and JSON; rows is -1 for what is no log."""
+    fields: list[int | str] = []
+    for event in events:
+        is_log = event.kind is Kind.LOG
+        fields += [
+            event.seq,
+            event.body["step"] if is_log else "",
+            len(event.body["lines"]) if is_log else -1,
+            dump(event.as_json()),
+        ]
+    return fields
+
+
+def _ref(ref: WorkflowRef) -> str:
+    return dump(asdict(ref))
