@@ -285,7 +285,7 @@ async def test_tasks_are_handed_over_again_where_the_answer_was_lost(stand_in, d
         answers = await submit(items)
         if not stored.is_set():
             stored.set()
-            link._connection._socket._response.connection.transport.abort()
+            link._dialler._connection._socket._response.connection.transport.abort()
         return answers
 
     intake.submit = slow
@@ -404,7 +404,7 @@ async def test_an_agent_that_ignores_the_window_is_hung_up_on(stand_in, http):
 async def test_a_fault_of_ours_ends_the_connection_not_the_link(scripted, dial, monkeypatch):
     scripted.scripts[:] = [well, well]
     link = await dial(url=scripted.url)
-    act, failed = link._act, []
+    act, failed = link._dialler._act, []
 
     def fails_once(action):
         if not failed:
@@ -412,6 +412,6 @@ async def test_a_fault_of_ours_ends_the_connection_not_the_link(scripted, dial, 
             raise RuntimeError("a fault")
         act(action)
 
-    link._act = fails_once
+    link._dialler._act = fails_once
     assert await link.send(WHOLE) == {("t", 1): 3}
     assert len(failed) == 1

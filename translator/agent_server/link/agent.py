@@ -138,7 +138,7 @@ class AgentLink(Machine):
         if self.state is State.OPEN:
             self._say(Draining(), now)
 
-    def offer(self, offer: int, events: Sequence[Mapping[str, Any]], now: float) -> list[Action]:
+    def offer(self, offer: int, events: Sequence[Mapping[str, Any]], now: float) -> list[Settled]:
         """Bring these events to the server, those of one attempt in order.
 
         Args:
@@ -151,7 +151,7 @@ class AgentLink(Machine):
         """
         settled = self._outgoing.add(offer, events)
         self._pump(now)
-        return list(settled)
+        return settled
 
     def withdraw(self, offer: int) -> None:
         """Forget an offer; nobody waits for it any more."""

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from translator.agent_server.link.actions import Called, Replied
+from translator.agent_server.link.connection import now
 from translator.agent_server.link.machine import Machine
 from translator.errors import PermanentError, TemporaryError, TranslatorError
 
@@ -44,7 +45,7 @@ class Calls:
             TemporaryError: the link is away, or no reply came in time.
             PermanentError: the reply is an error.
         """
-        number = self._machine.call(method, params, _now(), timeout_s)
+        number = self._machine.call(method, params, now(), timeout_s)
         self._wake()
         waiter = self._waiting[number] = asyncio.get_running_loop().create_future()
         try:
@@ -91,9 +92,5 @@ class Calls:
         except Exception:  # noqa: BLE001 - whatever it is, the caller gets an answer
             _log.exception("the call %s failed", called.method)
             error = ("internal", "the call failed; the log says how")
-        self._machine.reply(called.ticket, _now(), result=result, error=error)
+        self._machine.reply(called.ticket, now(), result=result, error=error)
         self._wake()
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

@@ -1,10 +1,8 @@
-"""The translator's shell of the link: dials agent-server again and again, and runs the agent's end."""
+"""The translator's end of the link: brings events, stores the tasks that come, calls and is called."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import itertools
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Self
@@ -28,14 +26,14 @@ from translator.agent_server.link.actions import (
 )
 from translator.agent_server.link.agent import AgentLink
 from translator.agent_server.link.calls import Calls, Method
-from translator.agent_server.link.connection import CLOSE_S, Connection
+from translator.agent_server.link.connection import now
+from translator.agent_server.link.dialler import Dialler
 from translator.agent_server.link.machine import GOING_AWAY, HEARTBEAT_S, MALFORMED, State
+from translator.agent_server.link.offers import Offers
 from translator.agent_server.protocol.fields import Known, asked, read_known
-from translator.agent_server.protocol.frames import CALL_KNOWN, CALL_TASK, MAX_FRAME
-from translator.agent_server.verdict import DENIAL_REMEDY, MAX_RETRY_AFTER, is_denial
+from translator.agent_server.protocol.frames import CALL_KNOWN, CALL_TASK
+from translator.agent_server.verdict import MAX_RETRY_AFTER
 from translator.errors import PermanentError, TemporaryError, TranslatorError
-
-DIAL_S = 10.0
 
 _log = structlog.get_logger()
 
@@ -72,11 +70,7 @@ class LinkClient:
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._url, client_id = link_address(url)
-        self._headers: dict[str, str] = {}
-        self.show(token)
-        self._session = session
         self._timeout = timeout
-        self._jitter = jitter
         self._link = AgentLink(
             client_id,
             biz_id=biz_id,
@@ -85,17 +79,12 @@ class LinkClient:
             row_limit=row_limit,
             heartbeat_s=heartbeat,
         )
-        self._connection: Connection | None = None
-        self._offers: dict[int, asyncio.Future[dict[Key, int]]] = {}
-        self._numbers = itertools.count(1)
-        self._trouble = "it was never there"
-        self._denied = ""
+        self._dialler = Dialler(self._link, self._url, self._act, token=token, session=session, jitter=jitter)
+        self._offers = Offers(self._link, self.url, self._dialler.wake)
+        self._calls = Calls(self._link, self._dialler.wake)
         self._running: asyncio.Task[None] | None = None
         self._storing: set[asyncio.Task[None]] = set()
         self._intake: Intake | None = None
-        self._unheld: Callable[[], Awaitable[Mapping[Key, int]]] | None = None
-        self._calls = Calls(self._link, self._wake)
-        self._opened = asyncio.Event()
 
     @property
     def url(self) -> str:
@@ -104,12 +93,12 @@ class LinkClient:
 
     def show(self, token: str) -> None:
         """Show this bearer token when it is dialled next; empty: none."""
-        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._dialler.show(token)
 
     @property
     def denied(self) -> str:
         """Why agent-server denies us the connection (a wrong token or address); empty: it does not."""
-        return self._denied
+        return self._dialler.denied
 
     async def __aenter__(self) -> Self:
         return self
@@ -132,32 +121,28 @@ class LinkClient:
             unheld: every attempt of which it is not known that its events are held, and its highest seq, as
                 stored; asked before each connection. None: only what `send` was given is known.
         """
-        self._unheld = unheld
         self._intake = intake
         self._calls.methods = {CALL_TASK: self._call_task, **(methods or {})}
-        self._running = asyncio.create_task(self._run(), name="link")
+        self._running = asyncio.create_task(self._dialler.run(unheld), name="link")
 
     def drain(self) -> None:
         """Tell agent-server that this process is about to stop: it is to hand over no more tasks."""
-        self._link.drain(self._now())
-        self._wake()
+        self._link.drain(now())
+        self._dialler.wake()
 
     async def close(self) -> None:
         """Hang up and dial no more; whoever waits in `send` gets a TemporaryError."""
-        if self._connection:
-            self._connection.hang_up(GOING_AWAY, "the agent stops")
+        self._dialler.hang_up(GOING_AWAY, "the agent stops")
         tasks = [task for task in (self._running, *self._storing) if task]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._calls.close()
-        for waiter in self._offers.values():
-            if not waiter.done():
-                waiter.set_exception(TemporaryError(f"the link to {self._url} was closed here"))
+        self._offers.close()
 
     async def opened(self) -> None:
         """Wait until the link is open."""
-        await self._opened.wait()
+        await self._dialler.opened()
 
     async def send(self, events: Sequence[Mapping[str, Any]]) -> dict[Key, int]:
         """Bring events to agent-server; while the link is away, wait for it.
@@ -172,22 +157,13 @@ class LinkClient:
         """
         if not events:
             return {}
-        number = next(self._numbers)
-        waiter: asyncio.Future[dict[Key, int]] = asyncio.get_running_loop().create_future()
-        self._offers[number] = waiter
         try:
-            self._do(self._link.offer(number, events, self._now()))
-            self._wake()
-            async with asyncio.timeout(self._timeout):
-                return await waiter
+            return await self._offers.make(events, self._timeout)
         except TimeoutError as error:
-            away = "" if self._link.state is State.OPEN else f"; the link is away: {self._trouble}"
+            away = "" if self._link.state is State.OPEN else f"; the link is away: {self._dialler.trouble}"
             raise TemporaryError(
                 f"link {self._url}: events were not acknowledged within {self._timeout:g} s{away}"
             ) from error
-        finally:
-            del self._offers[number]
-            self._link.withdraw(number)
 
     async def known(self, attempts: Sequence[Key]) -> dict[Key, Known]:
         """Ask what agent-server knows of attempts.
@@ -219,129 +195,35 @@ class LinkClient:
         """
         return await self._calls.ask(method, params, timeout)
 
-    async def _run(self) -> None:
-        async with contextlib.AsyncExitStack() as stack:
-            session = self._session
-            if session is None:
-                session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
-                await stack.enter_async_context(session)
-            while True:
-                await asyncio.sleep(max(0.0, self._link.dial_at - self._now()))
-                was = self._trouble
-                try:
-                    self._trouble = await self._converse(session)
-                except (aiohttp.ClientError, OSError, TranslatorError) as error:
-                    self._trouble = _told(error)
-                    if isinstance(error, aiohttp.WSServerHandshakeError) and is_denial(error.status):
-                        self._deny()
-                except Exception:  # noqa: BLE001 - a fault of ours must not end the link for good
-                    _log.exception("the link failed", url=str(self._url))
-                    self._trouble = "a fault of the translator"
-                finally:
-                    was_open = self._opened.is_set()
-                    self._opened.clear()
-                    self._do(self._link.lost(self._now(), self._jitter()))
-                # a server that stays away is told of once
-                if was_open or self._trouble != was:
-                    _log.warning("link lost", url=str(self._url), error=self._trouble)
-
-    def _deny(self) -> None:
-        if not self._denied:
-            _log.error("agent-server denies the link: events wait", url=str(self._url), error=self._trouble)
-        self._denied = f"link {self._url}: {self._trouble}"
-
-    async def _converse(self, session: aiohttp.ClientSession) -> str:
-        unheld = await self._unheld() if self._unheld else None
-        async with asyncio.timeout(DIAL_S):
-            socket = await session.ws_connect(
-                self._url,
-                headers=self._headers,
-                max_msg_size=MAX_FRAME,
-                timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_S),
-            )
-        self._link.connected(self._now(), unheld)
-        self._connection = Connection(socket, self._link, self._act, self._now)
-        try:
-            return await self._connection.run()
-        finally:
-            self._connection = None
-
-    def _do(self, actions: Sequence[Action]) -> None:
-        for action in actions:
-            self._act(action)
-
     def _act(self, action: Action) -> None:
-        if isinstance(action, Settled):
-            self._resolve(action.offer, dict(action.held))
-        elif isinstance(action, Declined):
-            self._resolve(action.offer, _refusal(str(self._url), action))
+        if isinstance(action, Settled | Declined):
+            self._offers.act(action)
+        elif isinstance(action, Called | Replied):
+            self._calls.act(action)
+        elif isinstance(action, Opened):
+            self._dialler.greeted(action.hello)
         elif isinstance(action, TasksCame):
             task = asyncio.create_task(self._store(action), name="link tasks")
             self._storing.add(task)
             task.add_done_callback(self._storing.discard)
-        elif isinstance(action, Called | Replied):
-            self._calls.act(action)
-        elif isinstance(action, Opened):
-            self._trouble = self._denied = ""
-            self._opened.set()
-            _log.info("link open", url=str(self._url), server=action.hello.software)
-
-    def _resolve(self, offer: int, outcome: dict[Key, int] | TranslatorError) -> None:
-        waiter = self._offers.get(offer)
-        if waiter is None or waiter.done():
-            return
-        if isinstance(outcome, TranslatorError):
-            waiter.set_exception(outcome)
-        else:
-            waiter.set_result(outcome)
 
     async def _store(self, came: TasksCame) -> None:
         assert self._intake is not None, "start gives it before anything can come"
         try:
             answers = await submit_batch(self._intake, list(came.items))
         except MalformedError as error:
-            if self._connection:
-                self._connection.do(self._link.close(MALFORMED, error.message))
+            self._dialler.hang_up(MALFORMED, error.message)
         except TranslatorError as error:
             wait = error.retry_after if isinstance(error, TemporaryError) else None
             wait = 1.0 if wait is None else min(wait, MAX_RETRY_AFTER)
-            self._link.postpone(came.ticket, error.message, wait, self._now())
+            self._link.postpone(came.ticket, error.message, wait, now())
         except Exception:  # noqa: BLE001 - whatever it is, agent-server gets an answer
             _log.exception("tasks could not be taken", count=len(came.items))
-            self._link.postpone(came.ticket, "the translator failed; its log says how", 5.0, self._now())
+            self._link.postpone(came.ticket, "the translator failed; its log says how", 5.0, now())
         else:
-            self._link.answer(came.ticket, [answer.as_json() for answer in answers], self._now())
-        self._wake()
+            self._link.answer(came.ticket, [answer.as_json() for answer in answers], now())
+        self._dialler.wake()
 
     async def _call_task(self, item: Any) -> Any:
         assert self._intake is not None, "start gives it before anything can come"
         return (await submit_batch(self._intake, [item]))[0].as_json()
-
-    def _wake(self) -> None:
-        if self._connection:
-            self._connection.wake()
-
-    @staticmethod
-    def _now() -> float:
-        return asyncio.get_running_loop().time()
-
-
-def _refusal(url: str, declined: Declined) -> TranslatorError:
-    task_id, attempt = declined.key
-    message = f"link {url}: events of task {task_id}, attempt {attempt}, were refused: {declined.message}"
-    if declined.retry_after is not None:
-        return TemporaryError(message, retry_after=declined.retry_after)
-    return PermanentError(
-        message,
-        reason="AgentServerRefused",
-        remedy="ask agent-server's log why, then replay the parked events",
-    )
-
-
-def _told(error: Exception) -> str:
-    if isinstance(error, TimeoutError):
-        return f"no answer within {DIAL_S:g} s"
-    if isinstance(error, aiohttp.WSServerHandshakeError):
-        hint = f"; {DENIAL_REMEDY}" if is_denial(error.status) else ""
-        return f"the request for a WebSocket was answered {error.status}{hint}"
-    return str(error) or type(error).__name__

@@ -26,20 +26,12 @@ class Connection:
         socket: open; `run` closes it.
         machine: connected already; its `lost` is left to the caller.
         act: does what the machine asks, without waiting.
-        clock: seconds, never going back.
     """
 
-    def __init__(
-        self,
-        socket: Socket,
-        machine: Machine,
-        act: Callable[[Action], None],
-        clock: Callable[[], float],
-    ) -> None:
+    def __init__(self, socket: Socket, machine: Machine, act: Callable[[Action], None]) -> None:
         self._socket = socket
         self._machine = machine
         self._act = act
-        self._clock = clock
         self._wake = asyncio.Event()
         self._outbox: asyncio.Queue[str] = asyncio.Queue()
         self._end: tuple[int, str] | None = None
@@ -91,7 +83,7 @@ class Connection:
         while True:
             message = await self._socket.receive()
             if message.type is WSMsgType.TEXT:
-                self.do(self._machine.receive(message.data, self._clock()))
+                self.do(self._machine.receive(message.data, now()))
             elif message.type is WSMsgType.BINARY:
                 self.do(self._machine.close(MALFORMED, "frames are text"))
             elif message.type is WSMsgType.CLOSE:
@@ -109,14 +101,19 @@ class Connection:
             self._wake.clear()
             for text in self._machine.frames():
                 self._outbox.put_nowait(text)
-            delay = self._machine.wake_at() - self._clock()
+            delay = self._machine.wake_at() - now()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(delay, 0.0) if delay < 1e6 else None):
                     await self._wake.wait()
-            self.do(self._machine.tick(self._clock()))
+            self.do(self._machine.tick(now()))
 
     async def _close(self) -> None:
         code, reason = self._end or (GOING_AWAY, "going away")
         with contextlib.suppress(TimeoutError, OSError):
             async with asyncio.timeout(CLOSE_S):
                 await self._socket.close(code=code, message=reason.encode())
+
+
+def now() -> float:
+    """The links' clock: seconds, never going back."""
+    return asyncio.get_running_loop().time()

@@ -22,7 +22,7 @@ from translator.agent_server.link.actions import (
     TasksAnswered,
 )
 from translator.agent_server.link.calls import Calls
-from translator.agent_server.link.connection import Connection
+from translator.agent_server.link.connection import Connection, now
 from translator.agent_server.link.server import ServerLink
 from translator.agent_server.protocol.fields import known_rows, read_asked
 from translator.agent_server.protocol.frames import CALL_KNOWN
@@ -84,7 +84,7 @@ class Visit:
         self._collection = collection
         self._host = host
         self._cut = cut
-        self._connection = Connection(socket, link, self._act, now)
+        self._connection = Connection(socket, link, self._act)
         self._came: asyncio.Queue[EventsCame] = asyncio.Queue()
         self._answers: set[asyncio.Task[None]] = set()
 
@@ -188,8 +188,3 @@ class Visit:
             message = f"held up to seq {held}, so the events up to {last} do not follow"
             self._link.refuse(came.ticket, "out-of-order", message, now(), retry_after=1.0)
         self._wake()
-
-
-def now() -> float:
-    """The links' clock."""
-    return asyncio.get_running_loop().time()
