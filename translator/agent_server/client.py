@@ -151,13 +151,20 @@ class AgentServerClient:
         except PermanentError:
             self._let_in()
             raise
+        except TemporaryError:
+            # what it said before is not what keeps events waiting now
+            self._forget_denial()
+            raise
         self._let_in()
         return answer
 
     def _let_in(self) -> None:
         if self._denied:
             _log.info("agent-server lets us in again", url=self.url)
-        self._denied = ""
+        self._forget_denial()
+
+    def _forget_denial(self) -> None:
+        self._denied, self._not_before = "", 0.0
 
     async def _ask(self, content: bytes, read: Callable[[bytes], _T]) -> _T:
         # as a file: aiohttp would write bytes in one go, holding up the event loop
@@ -170,8 +177,10 @@ class AgentServerClient:
                 if not succeeded(answer.status):
                     # an encoded character has at most four bytes
                     start = await _read(answer, EXCERPT * 4)
-                    told = denial if is_denial(answer.status) else failure
-                    raise told(self.url, answer.status, start.decode(errors="replace"), wait)
+                    excerpt = start.decode(errors="replace")
+                    if is_denial(answer.status):
+                        raise denial(self.url, answer.status, excerpt)
+                    raise failure(self.url, answer.status, excerpt, wait)
                 return read(await _read(answer, MAX_ANSWER))
         except TimeoutError as error:
             raise TemporaryError(f"POST {self.url} had no answer within {self._seconds:g} s") from error

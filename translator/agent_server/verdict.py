@@ -65,10 +65,13 @@ def failure(url: str, status: int, excerpt: str, wait: float | None) -> Temporar
     )
 
 
-def denial(url: str, status: int, excerpt: str, wait: float | None) -> DeniedError:
-    """The error that a status is of which `is_denial` says so; arguments as of `failure`."""
-    message = f"{_answered(url, status, excerpt)}; {DENIAL_REMEDY}"
-    return DeniedError(message, retry_after=max(wait or 0.0, DENIED_PAUSE_S))
+def denial(url: str, status: int, excerpt: str) -> DeniedError:
+    """The error that a status is of which `is_denial` says so; arguments as of `failure`.
+
+    When to ask again is for whoever asks to decide: of these statuses, RFC 9110 (10.2.3) gives Retry-After a
+    meaning with redirects alone, and none is followed.
+    """
+    return DeniedError(f"{_answered(url, status, excerpt)}; {DENIAL_REMEDY}")
 
 
 def _answered(url: str, status: int, excerpt: str) -> str:

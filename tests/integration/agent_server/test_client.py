@@ -95,6 +95,29 @@ async def test_answers_that_deny_the_connection(answering, status):
     assert asked == [EVENTS_PATH], "what was denied is not asked again at once, nor elsewhere"
 
 
+async def test_who_is_let_in_by_a_later_answer_does_not_wait_for_the_pause(answering):
+    came, denied = asyncio.Event(), asyncio.Event()
+    asked = []
+
+    async def handler(_):
+        asked.append(1)
+        if len(asked) == 2:
+            return web.Response(status=403)
+        came.set()
+        await denied.wait()
+        return web.json_response({"held": [{"taskId": "t", "attempt": 1, "seq": 1}]})
+
+    async with AgentServerClient(await answering(handler)) as client:
+        first = asyncio.create_task(client.send([EVENT]))
+        await came.wait()
+        with pytest.raises(DeniedError):
+            await client.send([EVENT])
+        denied.set()
+        await first
+        assert client.denied == ""
+        assert await client.send([EVENT]) == {("t", 1): 1}
+
+
 @pytest.mark.parametrize(
     "body", [b"", b"ok", b"<html>", b"{}", b'{"held": 1}', b'{"held": [{"taskId": "t"}]}', b"\xff"]
 )

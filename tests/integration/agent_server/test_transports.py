@@ -140,6 +140,19 @@ async def test_a_wrong_token_makes_events_wait_until_it_is_right(stand_in, conne
     assert sender.denied == ""
 
 
+async def test_a_denial_is_told_no_longer_than_it_is_why_events_wait(stand_in, connect, monkeypatch):
+    monkeypatch.setattr("translator.agent_server.link.agent.FIRST_PAUSE_S", 0.005)
+    stand_in.token = "right"
+    sender = await connect(token="wrong", timeout=0.2)
+    with pytest.raises(TemporaryError, match="401"):
+        await until(sender, WHOLE, "401")
+    assert "401" in sender.denied
+    await stand_in.close()
+    with pytest.raises(TemporaryError, match="Cannot connect"):
+        await until(sender, WHOLE, "Cannot connect")
+    assert sender.denied == ""
+
+
 async def until(sender, events, word):
     """Send until the error says this."""
     async with asyncio.timeout(10):

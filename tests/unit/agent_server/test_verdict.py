@@ -6,7 +6,6 @@ import pytest
 
 from translator.agent_server.verdict import (
     DENIAL_REMEDY,
-    DENIED_PAUSE_S,
     DeniedError,
     denial,
     failure,
@@ -68,10 +67,10 @@ def test_these_are_not(status):
 @pytest.mark.parametrize("status", [301, 307, 401, 403, 404, 405, 407])
 def test_these_are_about_the_whole_connection(status):
     assert is_denial(status)
-    error = denial("http://x/e", status, "no", 4.0)
+    error = denial("http://x/e", status, "no")
     assert isinstance(error, DeniedError)
     assert isinstance(error, TemporaryError)
-    assert error.retry_after == DENIED_PAUSE_S
+    assert error.retry_after is None
     assert str(error) == f"POST http://x/e was answered {status}: no; {DENIAL_REMEDY}"
 
 

@@ -38,7 +38,7 @@ class Dialler:
 
     Attributes:
         trouble: why the link is not open, for people.
-        denied: why agent-server denies us the connection; empty: it does not.
+        denied: why agent-server denied us the last connection; empty: it did not.
     """
 
     def __init__(
@@ -101,13 +101,12 @@ class Dialler:
                 await stack.enter_async_context(session)
             while True:
                 await asyncio.sleep(max(0.0, self._link.dial_at - now()))
-                was = self.trouble
+                was, denies = self.trouble, False
                 try:
                     self.trouble = await self._converse(session, await unheld() if unheld else None)
                 except (aiohttp.ClientError, OSError, TranslatorError) as error:
                     self.trouble = _told(error)
-                    if isinstance(error, aiohttp.WSServerHandshakeError) and is_denial(error.status):
-                        self._deny()
+                    denies = isinstance(error, aiohttp.WSServerHandshakeError) and is_denial(error.status)
                 except Exception:  # noqa: BLE001 - a fault of ours must not end the link for good
                     _log.exception("the link failed", url=str(self._url))
                     self.trouble = "a fault of the translator"
@@ -116,6 +115,7 @@ class Dialler:
                     self._open.clear()
                     for action in self._link.lost(now(), self._jitter()):
                         self._act(action)
+                self._judge(denies=denies)
                 # a server that stays away is told of once
                 if was_open or self.trouble != was:
                     _log.warning("link lost", url=str(self._url), error=self.trouble)
@@ -135,10 +135,11 @@ class Dialler:
         finally:
             self._connection = None
 
-    def _deny(self) -> None:
-        if not self.denied:
+    def _judge(self, *, denies: bool) -> None:
+        """Note whether agent-server denied us this connection; what it said before is over."""
+        if denies and not self.denied:
             _log.error("agent-server denies the link: events wait", url=str(self._url), error=self.trouble)
-        self.denied = f"link {self._url}: {self.trouble}"
+        self.denied = f"link {self._url}: {self.trouble}" if denies else ""
 
 
 def _told(error: Exception) -> str:
