@@ -42,8 +42,8 @@ def rbac(
             "rbac: name the namespaces where tasks run, or a --config with argo.namespaces", file=sys.stderr
         )
         raise typer.Exit(2)
-    where, slash, name = account.partition("/")
-    if not (where and slash and name):
+    where, _, name = account.partition("/")
+    if not where or not name or "/" in name:
         print(f"rbac: --account {account}: must be NAMESPACE/NAME", file=sys.stderr)
         raise typer.Exit(2)
     print(_text(settings, chosen, where, name), end="")

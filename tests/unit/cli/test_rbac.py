@@ -87,5 +87,8 @@ def test_the_settings_name_namespaces_and_accounts(tmp_path: Path):
 def test_what_is_missing_is_said():
     assert rbac()[0] == 2
     assert "name the namespaces" in rbac()[2]
-    assert "must be NAMESPACE/NAME" in rbac("default", "--account", "translator")[2]
+    for account in ("translator", "a/b/c", "a/", "/b"):
+        code, out, err = rbac("default", "--account", account)
+        assert (code, out) == (2, "")
+        assert f"--account {account}: must be NAMESPACE/NAME" in err
     assert "'Team' cannot be a namespace's name" in rbac("Team")[2]
