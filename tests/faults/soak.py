@@ -158,8 +158,8 @@ async def settled(stage: Stage) -> None:
     async with asyncio.timeout(60):
         while [key async for key in stage.redis.client.scan_iter("*:task:*")]:  # noqa: ASYNC110 - no sign of it
             await asyncio.sleep(0.5)
-    # uvicorn and aiohttp close idle connections after some seconds
-    await asyncio.sleep(20)
+    # aiohttp looks every 15 s for connections that have been idle for 15 s, and closes them
+    await asyncio.sleep(35)
 
 
 def table(before: Held, after: Held) -> bool:
