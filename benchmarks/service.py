@@ -28,10 +28,10 @@ from translator.agent_server.link.client import LinkClient
 from translator.agent_server.protocol import BATCH_PATH, Answer, TaskItem
 from translator.agent_server.stand_in import StandIn
 from translator.observe.observation import Holding, LogLines, Observation, WorkflowRef
+from translator.service.assembly import assemble
 from translator.service.deliver import Sender
 from translator.service.http import serving
 from translator.service.log import configure
-from translator.service.service import Service
 from translator.service.template import load_template
 from translator.service.translation import Translation
 from translator.store.connect import connect
@@ -156,7 +156,7 @@ def _item(task_id: str, kind: str = "") -> dict[str, Any]:
 @contextlib.asynccontextmanager
 async def _service(redis: Redis, sender: Sender, engine: Remembering) -> AsyncIterator[str]:
     store = Store(redis, shards=64, keep_s=0)
-    service = Service(
+    service = assemble(
         store, engine, sender, Translation(Options(), load_template()), sweep_seconds=3600, flush_seconds=0
     )
     await service.start()

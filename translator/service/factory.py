@@ -20,6 +20,7 @@ from translator.agent_server.link.client import LinkClient
 from translator.engine.local.engine import LocalEngine
 from translator.engine.local.refusal import Notice
 from translator.observe.observation import WorkflowRef
+from translator.service.assembly import assemble
 from translator.service.engine import Engine
 from translator.service.metrics import Metrics
 from translator.service.options import options
@@ -131,7 +132,7 @@ async def running(settings: Settings, *, engine: Engine | None = None) -> AsyncI
             stack.push_async_callback(traces.close)
         translation = Translation(options(settings), load_template(settings.workflow.template))
         reload = Reload(settings, translation, sender)
-        service = Service(
+        service = assemble(
             store,
             engine or ENGINES[settings.engine](settings, metrics),
             sender,

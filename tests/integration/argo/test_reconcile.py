@@ -17,6 +17,7 @@ from translator.agent_server.stand_in import StandIn
 from translator.engine.argo.client import ApiServer
 from translator.engine.argo.engine import ArgoEngine
 from translator.observe.recovery import TAKEN_UP
+from translator.service.assembly import assemble
 from translator.service.service import Service
 from translator.service.template import load_template
 from translator.service.translation import Translation
@@ -80,7 +81,7 @@ def serving(fake: FakeApi, store: Store, stand_in: StandIn):
             "flush_seconds": 0.2,
         }
         engine = ArgoEngine(api, kill_grace_s=60)
-        service = Service(
+        service = assemble(
             store,
             engine,
             sender,

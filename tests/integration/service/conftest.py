@@ -15,8 +15,8 @@ from translator.agent_server.client import AgentServerClient
 from translator.agent_server.ledger import Ledger
 from translator.agent_server.stand_in import StandIn
 from translator.engine.local.engine import LocalEngine
+from translator.service.assembly import assemble
 from translator.service.http import serving
-from translator.service.service import Service
 from translator.service.template import load_template
 from translator.service.translation import Translation
 from translator.workflow.options import Options
@@ -73,7 +73,7 @@ def start_round(store, stand_in, engine, http):
             timeout = options.pop("timeout", 5.0)
             sender = AgentServerClient(server or stand_in.url, timeout=timeout, denied_pause=0.05)
             stack.push_async_callback(sender.close)
-            service = Service(
+            service = assemble(
                 store,
                 engine,
                 sender,

@@ -314,7 +314,7 @@ async def test_a_task_that_is_accepted_again_before_it_is_found(start, redis):
 @pytest.mark.parametrize("index", ["inbox", "open"])
 async def test_an_accepted_task_that_nobody_knows_of_is_submitted(start, redis, index):
     async with start(sweep_seconds=NEVER) as round_:
-        await round_.service._submitter.stop()
+        await round_.service._parts.submitter.stop()
         await round_.post(cloud_task("t1", "echo 1"))
     [key] = [key async for key in redis.scan_iter("translator:*:inbox")]
     if index == "inbox":
@@ -331,7 +331,7 @@ async def test_a_task_in_the_inbox_that_nobody_was_woken_for_is_submitted(start,
     async with start(sweep_seconds=NEVER) as round_:
         other = Store(redis, shards=4, keep_s=60)
         async with start(store=other, sweep_seconds=NEVER) as dumb:
-            dumb.service._submitter._workers._stopped = True
+            dumb.service._parts.submitter._workers._stopped = True
             await dumb.post(cloud_task("t1", "echo 1"))
 
             async def is_told():
@@ -366,10 +366,12 @@ async def test_what_nobody_works_at_is_taken_up(start, store, redis):
     async with start(sweep_seconds=NEVER) as round_:
         await round_.post(cloud_task("t1", TICKS))
         await first_log(round_.stand_in, "t1", "1")
-        workers = round_.service._follower._workers
+        workers = round_.service._parts.follower._workers
         workers._running["t1"].cancel()
         assert ("t1", "not-followed") in await round_.service.reconciler.round()
-        await round_.service._deliverer._workers._cut(list(round_.service._deliverer._workers._running))
+        await round_.service._parts.deliverer._workers._cut(
+            list(round_.service._parts.deliverer._workers._running)
+        )
         assert (await round_.outcome("t1"))["phase"] == "Succeeded"
         assert round_.lines("t1") == NUMBERS
 
@@ -387,7 +389,7 @@ async def test_a_workflow_whose_record_nobody_writes_is_adopted(start, monkeypat
             patch.setattr(Submitter, "_record", dies)
             await round_.post(cloud_task("t1", TICKS))
             await created.wait()
-            await cut(round_.service._submitter, "t1")
+            await cut(round_.service._parts.submitter, "t1")
         await delivered(round_, "t1")
         assert ("t1", "not-recorded") in await round_.service.reconciler.round()
         assert (await round_.outcome("t1"))["phase"] == "Succeeded"
@@ -399,7 +401,7 @@ async def test_a_workflow_that_has_ended_unseen_is_followed_to_its_end(start, en
     async with start(sweep_seconds=NEVER) as round_:
         await round_.post(cloud_task("t1", TICKS))
         await first_log(round_.stand_in, "t1", "1")
-        await cut(round_.service._follower, "t1")
+        await cut(round_.service._parts.follower, "t1")
         await delivered(round_, "t1")
 
         async def ended():
@@ -416,7 +418,7 @@ async def test_a_workflow_that_was_deleted_unseen_is_told_of(start, engine):
     async with start(sweep_seconds=NEVER) as round_:
         await round_.post(cloud_task("t1", "echo 0; sleep 60"))
         await first_log(round_.stand_in, "t1")
-        await cut(round_.service._follower, "t1")
+        await cut(round_.service._parts.follower, "t1")
         await delivered(round_, "t1")
         await engine.release((await round_.store.load("t1")).workflow)
         assert ("t1", "workflow-gone") in await round_.service.reconciler.round()
@@ -426,7 +428,7 @@ async def test_a_workflow_that_was_deleted_unseen_is_told_of(start, engine):
 
 async def test_events_that_nobody_delivers_are_delivered(start):
     async with start(sweep_seconds=NEVER) as round_:
-        deliverer = round_.service._deliverer
+        deliverer = round_.service._parts.deliverer
         wake, deliverer._workers.wake = deliverer._workers.wake, lambda _: None
         await round_.post(cloud_task("t1", "echo 1"))
 
@@ -452,8 +454,8 @@ async def test_a_shard_that_is_lost_is_asked_about_no_more(start, monkeypatch):
 
         monkeypatch.setattr(service._sender, "known", away)
         await round_.post(cloud_task("t1", "sleep 60"))
-        service._recheck("t1")
+        service._parts.rechecks.wake("t1")
         await asked.wait()
-        monkeypatch.setattr(service._rechecks, "_mine", lambda _: False)
-        await service._lost(range(4))
-        assert not service._rechecks.busy("t1")
+        monkeypatch.setattr(service._parts.rechecks, "_mine", lambda _: False)
+        await service._on_lost(range(4))
+        assert not service._parts.rechecks.busy("t1")

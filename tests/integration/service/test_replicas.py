@@ -14,10 +14,10 @@ from translator.agent_server.client import AgentServerClient
 from translator.agent_server.faults import Fault
 from translator.agent_server.protocol import BATCH_PATH, CALL_PATH
 from translator.engine.local.engine import LocalEngine
+from translator.service.assembly import assemble
 from translator.service.http import serving
 from translator.service.metrics import Metrics
 from translator.service.replica import Replica
-from translator.service.service import Service
 from translator.service.template import load_template
 from translator.service.translation import Translation
 from translator.store.calls import Sign
@@ -47,9 +47,13 @@ class One(Round):
 
     async def crash(self):
         """Stop all that it does, without a word."""
-        for work in [self.service._sweep._running, *self.replica._tasks]:
+        for work in [self.service._parts.sweep._running, *self.replica._tasks]:
             work.cancel()
-        for flow in (self.service._submitter, self.service._follower, self.service._deliverer):
+        for flow in (
+            self.service._parts.submitter,
+            self.service._parts.follower,
+            self.service._parts.deliverer,
+        ):
             await flow.stop()
 
 
@@ -65,7 +69,7 @@ def start(redis, stand_in, http, tmp_path, valkey):
             replica = Replica(leases, tenure, Notices(redis, sign), lease_s=lease_s, metrics=metrics)
             sender = AgentServerClient(server or stand_in.url, timeout=5.0)
             stack.push_async_callback(sender.close)
-            service = Service(
+            service = assemble(
                 store,
                 engine or LocalEngine(root=tmp_path / name, bubblewrap=False, grace=0.2),
                 sender,
@@ -229,7 +233,7 @@ async def test_a_replica_that_cannot_renew_stops_by_itself_and_its_runs_outlive_
         await redis.execute_command("CLIENT", "PAUSE", 1500, "ALL")
 
         async def stopped():
-            return not a.shards and a.service._follower.count == 0
+            return not a.shards and a.service._parts.follower.count == 0
 
         await eventually(stopped)
         assert (await a.outcome("t1"))["phase"] == "Succeeded"
