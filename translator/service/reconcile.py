@@ -28,7 +28,7 @@ SETTLE_S = 5.0
 """Seconds between the two looks."""
 
 MOST_INDEXED = 20_000
-"""Entries of the indexes that one round looks through; the next one goes on there."""
+"""Entries of the indexes and keys that one round looks through; the next one goes on there."""
 
 _log = structlog.get_logger()
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from redis.asyncio import Redis
 
 from translator.store.calls import CHUNK, Scripts
-from translator.store.keys import ShardKeys, every_task, task_id_of
+from translator.store.keys import ShardKeys, task_id_of
 from translator.store.rebuild import REINDEX
 from translator.store.wrapped import wrapped
 
@@ -36,13 +36,13 @@ class Indexes:
         self._scripts = scripts
         self._shards = shards
         self._keep_s = keep_s
-        self._rest: AsyncIterator[str] | None = None
+        self._rest: AsyncIterator[str | None] | None = None
 
     async def mend(self, most: int, mine: Callable[[str], bool]) -> list[Misplaced]:
         """Go on where the last call ended, at most through so many entries; a full turn begins anew.
 
         Args:
-            most: entries.
+            most: entries of the indexes, and keys of the database, whoever they belong to.
             mine: whether a task is this process's to move on; others are left alone.
 
         Raises:
@@ -52,7 +52,7 @@ class Indexes:
         rest, self._rest = self._rest or self._everything(), None
         left = most
         while left > 0:
-            ids = []
+            ids: list[str | None] = []
             async with wrapped("look through all tasks"):
                 async for task_id in rest:
                     ids.append(task_id)
@@ -61,7 +61,7 @@ class Indexes:
             if not ids:
                 return found
             left -= len(ids)
-            unique = [each for each in dict.fromkeys(ids) if mine(each)]
+            unique = [each for each in dict.fromkeys(ids) if each is not None and mine(each)]
             calls = [(each, [each, self._keep_s]) for each in unique]
             answers = await self._scripts.run_many(REINDEX, calls, f"index {len(unique)} tasks")
             for task_id, names in zip(unique, answers, strict=True):
@@ -69,8 +69,12 @@ class Indexes:
         self._rest = rest
         return found
 
-    async def _everything(self) -> AsyncIterator[str]:
-        """Every taskId that a record or an index names, some more than once."""
+    async def _everything(self) -> AsyncIterator[str | None]:
+        """Every taskId that a record or an index names, some more than once; None for each other key.
+
+        Redis is not asked for the keys of records alone: where a large database has few, it would be looked
+        through as a whole before anything came.
+        """
         for number in range(self._shards):
             keys = ShardKeys(number)
             for key in (keys.inbox, keys.known, keys.expiring, keys.sizes):
@@ -78,5 +82,5 @@ class Indexes:
                     yield member.decode()
             async for member in self._redis.sscan_iter(keys.open, count=CHUNK):
                 yield member.decode()
-        async for key in self._redis.scan_iter(every_task(), count=CHUNK):
-            yield task_id_of(key.decode())
+        async for key in self._redis.scan_iter(count=CHUNK):
+            yield task_id_of(key)

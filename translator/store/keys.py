@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from translator.workflow.names import shard
@@ -14,6 +15,8 @@ REPLICAS = "translator:replicas"
 
 CHANGED = "translator:changed:"
 """Begin of the channels that tell of each task's changes; the taskId follows."""
+
+_TASK = re.compile(rb"translator:\{\d+\}:task:(.*)", re.DOTALL)
 
 
 def wake_channel(db: int) -> str:
@@ -86,11 +89,7 @@ def keys_of(task_id: str, shards: int) -> ShardKeys:
     return ShardKeys(shard(task_id, shards))
 
 
-def every_task() -> str:
-    """The pattern of the keys of all tasks' records."""
-    return "translator:{*}:task:*"
-
-
-def task_id_of(key: str) -> str:
-    """The taskId in the key of a task's record."""
-    return key.partition(":task:")[2]
+def task_id_of(key: bytes) -> str | None:
+    """The taskId in the key of a task's record; None where it is another key."""
+    found = _TASK.fullmatch(key)
+    return found[1].decode() if found else None

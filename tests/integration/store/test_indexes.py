@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from tests.integration.store.samples import accepted, finished, running
@@ -95,3 +97,24 @@ async def test_tasks_of_others_are_not_touched(store, redis):
     assert await store.indexes().mend(MOST, lambda task_id: task_id == "runs")
     assert not await store.indexes().mend(MOST, lambda task_id: task_id == "runs")
     assert await store.indexes().mend(MOST, mine)
+
+
+async def test_a_large_database_of_others_is_looked_through_in_parts(store, redis):
+    await of_every_kind(store)
+    for number in range(4):
+        await redis.delete(*[f"translator:{{{number}}}:{name}" for name in NAMES])
+    others = {f"other:{number}" for number in range(10_000)}
+    await redis.mset(dict.fromkeys(others, ""))
+
+    async def scans():
+        return (await redis.info("commandstats")).get("cmdstat_scan", {"calls": 0})["calls"]
+
+    indexes = store.indexes()
+    mended, calls = set(), [await scans()]
+    for _ in range(25):
+        mended |= {each.task_id for each in await indexes.mend(500, mine)}
+        calls.append(await scans())
+    assert mended == {"waits", "runs", "ended", "done"}
+    assert max(after - before for before, after in pairwise(calls)) <= 8
+    assert calls[-1] - calls[0] > 16
+    assert await redis.exists(*others) == len(others)
