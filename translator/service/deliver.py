@@ -52,6 +52,7 @@ class Sender(Protocol):
 
 class _Outcome(Enum):
     EMPTY = "nothing is left to send"
+    PARKED = "agent-server refuses it"
     MORE = "there may be more to send"
     HEAVY = "it is too much for a shared request"
 
@@ -160,9 +161,10 @@ class Deliverer:
             self._workers.wake(task_id)
         else:
             since = self._since.pop(task_id, None)
-            if since is not None:
+            # what was parked before has nothing to send either
+            sent = self._counts.pop(task_id, None) is not None and outcome is not _Outcome.PARKED
+            if since is not None and sent:
                 self._metrics.emptied(time.monotonic() - since)
-            self._counts.pop(task_id, None)
 
     async def _serve_light(self, turns: Sequence[Turn[_Outcome]]) -> None:
         parts = await asyncio.gather(*(self._part(turn, _LIGHT_BYTES) for turn in turns))
@@ -252,7 +254,7 @@ class Deliverer:
             seq=part.kept[0].seq,
             remedy=error.remedy,
         )
-        part.turn.done(_Outcome.EMPTY)
+        part.turn.done(_Outcome.PARKED)
 
 
 def _rows(event: Mapping[str, Any]) -> int:

@@ -11,7 +11,9 @@ from tests.integration.service.rounds import cloud_task, eventually
 from tests.integration.store.samples import accepted, event, state
 from translator.agent_server.faults import Fault
 from translator.agent_server.stand_in import StandIn
+from translator.errors import PermanentError
 from translator.service.deliver import Deliverer
+from translator.service.metrics import Metrics
 
 COUNT = "for n in 1 2 3; do echo $n; done"
 
@@ -196,3 +198,33 @@ async def test_an_answer_that_holds_nothing_is_a_failure(store, monkeypatch):
     await waiting(store, 2)
     assert await deliver(store, Scripted(0, 0)) == [[1, 2], [1, 2], [1, 2]]
     assert await store.outbox("t1", 9) == []
+
+
+COUNTED = "translator_delivery_seconds_count"
+
+
+class Refusing(Scripted):
+    """Agent-server that takes nothing."""
+
+    async def send(self, events):
+        await super().send(events)
+        raise PermanentError("400", reason="Refused", remedy="")
+
+
+async def test_only_what_agent_server_holds_counts_as_delivered(store):
+    metrics = Metrics()
+
+    def counted():
+        lines = metrics.text(outbox_age_s=0, followed=0).decode().splitlines()
+        return next(float(line.split()[1]) for line in lines if line.startswith(f"{COUNTED} "))
+
+    await waiting(store, 9)
+    assert await deliver(store, Refusing(), metrics=metrics, row_limit=4) == [[1, 2, 3, 4]]
+    assert counted() == 0
+    assert await deliver(store, Scripted(), metrics=metrics) == [], "it is parked"
+    assert counted() == 0
+    await store.unpark("t1")
+    assert await deliver(store, Scripted(), metrics=metrics) == [[*range(1, 9)], [9]]
+    assert counted() == 1
+    assert await deliver(store, Scripted(), metrics=metrics) == [], "nothing is left"
+    assert counted() == 1
