@@ -17,6 +17,9 @@ from translator.service.reactions import Parts
 from translator.service.replica import Owner, Replica
 from translator.store.reader import Reader
 
+END_S = 2.0
+"""Of the grace of `Service.stop`, or half of it where that is less: for ending what is still at work."""
+
 _log = structlog.get_logger()
 
 
@@ -102,21 +105,35 @@ class Service:
         await self._parts.follower.stop()
 
     async def stop(self) -> None:
-        """Drain, send what is left for a while (unless another replica can), and let the shards go."""
+        """Drain, send what is left for a while (unless another replica can), and let the shards go.
+
+        What takes too long is cut off, early enough for everything to end within the grace.
+        """
+        end = asyncio.get_running_loop().time() + self._grace_seconds
         try:
-            async with asyncio.timeout(self._grace_seconds):
+            async with asyncio.timeout_at(end - min(END_S, self._grace_seconds / 2)):
                 await self.drain()
                 if self._replica is None or self._replica.alone:
                     await self._flush()
-                await self._parts.doubt.stop()
-                await self._parts.rechecks.stop()
-                await self._parts.deliverer.stop()
-                # before the shards go: what the engine itself runs has ended when another says that it has
-                await self._engine.close()
         except TimeoutError:
             _log.error("stopping took too long and was cut off", graceSeconds=self._grace_seconds)
+        try:
+            async with asyncio.timeout_at(end):
+                # before the shards go: what the engine itself runs has ended when another says that it has
+                await self._end()
+        except TimeoutError:
+            _log.error("not all work has ended within the grace", graceSeconds=self._grace_seconds)
         if self._replica is not None:
             await self._replica.leave()
+
+    async def _end(self) -> None:
+        """End everything that is at work, at the same time: what hangs keeps nothing else from ending."""
+        parts = self._parts
+        work = (
+            parts.sweep, parts.reconciler, parts.submitter, parts.follower, parts.doubt, parts.rechecks,
+            parts.deliverer,
+        )  # fmt: skip
+        await asyncio.gather(*(each.stop() for each in work), self._engine.close())
 
     async def _flush(self) -> None:
         try:

@@ -68,7 +68,9 @@ def start_round(store, stand_in, engine, http):
     """Start a service; everything but the engine and the agent-server address may be given."""
 
     @asynccontextmanager
-    async def start(*, engine=engine, server=None, store=store, sweep_seconds=0.2, **options):
+    async def start(
+        *, engine=engine, server=None, store=store, sweep_seconds=0.2, flush_seconds=0.5, **options
+    ):
         async with AsyncExitStack() as stack:
             timeout = options.pop("timeout", 5.0)
             sender = AgentServerClient(server or stand_in.url, timeout=timeout, denied_pause=0.05)
@@ -79,7 +81,7 @@ def start_round(store, stand_in, engine, http):
                 sender,
                 Translation(Options(shards=4), load_template()),
                 sweep_seconds=sweep_seconds,
-                flush_seconds=0.5,
+                flush_seconds=flush_seconds,
                 **options,
             )
             await service.start()
