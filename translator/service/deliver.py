@@ -8,11 +8,8 @@ its own. A task has one request at a time under way.
 from __future__ import annotations
 
 import asyncio
-import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from enum import Enum
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import structlog
@@ -22,9 +19,9 @@ from translator.crash_point import Step, around
 from translator.errors import PermanentError, TemporaryError, TranslatorError
 from translator.service.lane import Lane, Turn
 from translator.service.metrics import Metrics
+from translator.service.request import Outcome, Part, first_batch, grouped
 from translator.service.workers import Workers
-from translator.store.kept import Kept
-from translator.store.log_cap import HEAD_BYTES, HEAD_EVENTS
+from translator.store.log_cap import HEAD_EVENTS
 from translator.store.store import Store
 
 _PROBE = 8
@@ -48,35 +45,6 @@ class Sender(Protocol):
 
     async def send(self, events: Sequence[Mapping[str, Any]]) -> dict[tuple[str, int], int]:
         """Send one batch; returns the highest seq that agent-server now holds, by (taskId, attempt)."""
-
-
-class _Outcome(Enum):
-    EMPTY = "nothing is left to send"
-    PARKED = "agent-server refuses it"
-    MORE = "there may be more to send"
-    HEAVY = "it is too much for a shared request"
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """The events of one task in a request: of one attempt, at least one."""
-
-    turn: Turn[_Outcome]
-    kept: Sequence[Kept]
-    events: Sequence[Mapping[str, Any]]
-    more: bool
-
-    @property
-    def attempt(self) -> int:
-        return self.kept[0].attempt
-
-    @property
-    def rows(self) -> int:
-        return sum(_rows(event) for event in self.events)
-
-    @property
-    def size(self) -> int:
-        return sum(len(kept.text) for kept in self.kept)
 
 
 class Deliverer:
@@ -115,10 +83,10 @@ class Deliverer:
         self._metrics = metrics or Metrics()
         self._on_emptied = on_emptied
         light = max(1, parallel // 2)
-        self._light: Lane[_Outcome] = Lane(
+        self._light: Lane[Outcome] = Lane(
             "deliver light", self._serve_light, loops=light, most=_SHARE, linger_s=linger_s
         )
-        self._heavy: Lane[_Outcome] = Lane("deliver heavy", self._serve_heavy, loops=max(1, parallel - light))
+        self._heavy: Lane[Outcome] = Lane("deliver heavy", self._serve_heavy, loops=max(1, parallel - light))
         self._counts: dict[str, int] = {}
         self._much: set[str] = set()
         self._since: dict[str, float] = {}
@@ -153,30 +121,30 @@ class Deliverer:
 
     async def _deliver(self, task_id: str) -> None:
         """Send one batch; what is left wakes the worker again, so that tasks take turns."""
-        outcome = _Outcome.HEAVY if task_id in self._much else await self._light.turn(task_id)
-        if outcome is _Outcome.HEAVY:
+        outcome = Outcome.HEAVY if task_id in self._much else await self._light.turn(task_id)
+        if outcome is Outcome.HEAVY:
             outcome = await self._heavy.turn(task_id)
-            (self._much.add if outcome is _Outcome.MORE else self._much.discard)(task_id)
-        if outcome is _Outcome.MORE:
+            (self._much.add if outcome is Outcome.MORE else self._much.discard)(task_id)
+        if outcome is Outcome.MORE:
             self._workers.wake(task_id)
         else:
             since = self._since.pop(task_id, None)
             # what was parked before has nothing to send either
-            sent = self._counts.pop(task_id, None) is not None and outcome is not _Outcome.PARKED
+            sent = self._counts.pop(task_id, None) is not None and outcome is not Outcome.PARKED
             if since is not None and sent:
                 self._metrics.emptied(time.monotonic() - since)
 
-    async def _serve_light(self, turns: Sequence[Turn[_Outcome]]) -> None:
+    async def _serve_light(self, turns: Sequence[Turn[Outcome]]) -> None:
         parts = await asyncio.gather(*(self._part(turn, _LIGHT_BYTES) for turn in turns))
-        for group in _grouped([part for part in parts if part], self._row_limit):
+        for group in grouped([part for part in parts if part], self._row_limit):
             await self._send(group)
 
-    async def _serve_heavy(self, turns: Sequence[Turn[_Outcome]]) -> None:
+    async def _serve_heavy(self, turns: Sequence[Turn[Outcome]]) -> None:
         for turn in turns:
             if part := await self._part(turn, None):
                 await self._send([part])
 
-    async def _part(self, turn: Turn[_Outcome], limit: int | None) -> _Part | None:
+    async def _part(self, turn: Turn[Outcome], limit: int | None) -> Part | None:
         """What a task has to send; None: it has nothing, more than `limit` bytes, or cannot be read."""
         count = self._counts.get(turn.task_id, _PROBE)
         try:
@@ -185,19 +153,19 @@ class Deliverer:
             turn.failed(error)
             return None
         if not kept:
-            turn.done(_Outcome.EMPTY)
+            turn.done(Outcome.EMPTY)
             return None
         if limit is not None and sum(len(each.text) for each in kept) > limit:
-            turn.done(_Outcome.HEAVY)
+            turn.done(Outcome.HEAVY)
             return None
-        batch, events = _batch(kept, self._row_limit)
+        batch, events = first_batch(kept, self._row_limit)
         all_of_it = len(batch) == len(kept)
         more = not all_of_it or len(kept) == count
         # as many as will fit next time, and one that shows whether there are more
         self._counts[turn.task_id] = min(HEAD_EVENTS, 4 * count if all_of_it else len(batch) + 1)
-        return _Part(turn, batch, events, more)
+        return Part(turn, batch, events, more)
 
-    async def _send(self, parts: Sequence[_Part]) -> None:
+    async def _send(self, parts: Sequence[Part]) -> None:
         try:
             with around(Step.SEND):
                 held = await self._sender.send([event for part in parts for event in part.events])
@@ -217,7 +185,7 @@ class Deliverer:
         self._metrics.delivered(sum(len(part.kept) for part in parts), sum(part.rows for part in parts))
         await asyncio.gather(*(self._acknowledge(part, held) for part in parts))
 
-    async def _acknowledge(self, part: _Part, held: Mapping[tuple[str, int], int]) -> None:
+    async def _acknowledge(self, part: Part, held: Mapping[tuple[str, int], int]) -> None:
         task_id, first, last = part.turn.task_id, part.kept[0].seq, part.kept[-1].seq
         # More than was sent cannot be meant: what was never sent must not be dropped.
         told = held.get((task_id, part.attempt), 0)
@@ -234,12 +202,12 @@ class Deliverer:
             part.turn.failed(error)
             return
         if part.more or upto < last:
-            part.turn.done(_Outcome.MORE)
+            part.turn.done(Outcome.MORE)
         else:
-            part.turn.done(_Outcome.EMPTY)
+            part.turn.done(Outcome.EMPTY)
             self._on_emptied(task_id, part.attempt, upto)
 
-    async def _park(self, part: _Part, error: PermanentError) -> None:
+    async def _park(self, part: Part, error: PermanentError) -> None:
         self._metrics.delivery_failed("refused")
         try:
             await self._store.park(part.turn.task_id, error.message)
@@ -254,38 +222,4 @@ class Deliverer:
             seq=part.kept[0].seq,
             remedy=error.remedy,
         )
-        part.turn.done(_Outcome.PARKED)
-
-
-def _rows(event: Mapping[str, Any]) -> int:
-    return max(1, len(event.get("lines", ())))
-
-
-def _batch(kept: Sequence[Kept], row_limit: int) -> tuple[list[Kept], list[dict[str, Any]]]:
-    """The longest beginning that is of one attempt and within the limits; at least one event."""
-    batch: list[Kept] = []
-    events: list[dict[str, Any]] = []
-    rows = size = 0
-    for entry in kept:
-        event = json.loads(entry.text)
-        rows += _rows(event)
-        size += len(entry.text)
-        if batch and (rows > row_limit or size > HEAD_BYTES or entry.attempt != batch[0].attempt):
-            break
-        batch.append(entry)
-        events.append(event)
-    return batch, events
-
-
-def _grouped(parts: Sequence[_Part], row_limit: int) -> Iterator[list[_Part]]:
-    """Parts that may share a request, in order."""
-    group: list[_Part] = []
-    rows = size = 0
-    for part in parts:
-        if group and (rows + part.rows > row_limit or size + part.size > HEAD_BYTES):
-            yield group
-            group, rows, size = [], 0, 0
-        group.append(part)
-        rows, size = rows + part.rows, size + part.size
-    if group:
-        yield group
+        part.turn.done(Outcome.PARKED)

@@ -171,7 +171,7 @@ async def test_an_event_over_the_limit_goes_alone(store):
 
 
 async def test_a_request_has_a_bounded_size(store, monkeypatch):
-    monkeypatch.setattr("translator.service.deliver.HEAD_BYTES", 280)
+    monkeypatch.setattr("translator.service.request.HEAD_BYTES", 280)
     await waiting(store, 4)
     assert [len(batch) for batch in await deliver(store, Scripted())] == [2, 2]
 
