@@ -10,11 +10,12 @@ import structlog
 from translator.agent_server.protocol import Answer, TaskItem
 from translator.errors import TemporaryError
 from translator.service.accept import Acceptance
+from translator.service.custody import Owner
 from translator.service.deliver import Sender
 from translator.service.desk import Tasks
 from translator.service.engine import Engine
 from translator.service.reactions import Parts
-from translator.service.replica import Owner, Replica
+from translator.service.replica import Replica
 from translator.store.reader import Reader
 
 END_S = 2.0

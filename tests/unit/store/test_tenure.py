@@ -7,7 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from translator.service.replica import KEPT
+from translator.service.custody import KEPT
 from translator.service.shares import moves
 from translator.store.tenure import LostShardError, Tenure
 
