@@ -1,50 +1,29 @@
 """Agent-server's part, for trials and tests: takes tasks, hands them to the translator, collects events.
 
-Speaks agent-server's public API as the seed shows it, and the translator's own events protocol
-(docs/protocol.md). Everything is kept in memory.
+It speaks HTTP (`translator.agent_server.stand_in_api`) and the link. Everything is kept in memory.
 """
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final, Self
 
 from aiohttp import web
 
-from translator.agent_server.answering import cut, json_errors, no_server_header, read_json, refusal
+from translator.agent_server.answering import json_errors, no_server_header, refusal
 from translator.agent_server.collection import Collection
-from translator.agent_server.faults import Fault, Faults, parse_faults
+from translator.agent_server.faults import Faults
 from translator.agent_server.handover import Handover
-from translator.agent_server.json_text import parse_json
 from translator.agent_server.ledger import Ledger, Violation, is_final
 from translator.agent_server.link.hub import Hub
 from translator.agent_server.link.machine import HEARTBEAT_S
-from translator.agent_server.protocol import (
-    BATCH_PATH,
-    CALL_PATH,
-    EVENTS_PATH,
-    LOG_PATH,
-    Answer,
-    Refusal,
-    TaskItem,
-    encode_held,
-    encode_known,
-    parse_batch,
-    parse_events,
-    parse_question,
-)
-from translator.agent_server.protocol.frames import CALL_TASK, LINK_PATH
-from translator.errors import PermanentError, TemporaryError
+from translator.agent_server.link.visit import Item
+from translator.agent_server.protocol import EVENTS_PATH
+from translator.agent_server.protocol.frames import LINK_PATH
+from translator.agent_server.stand_in_api import StandInApi
 
 MAX_BODY: Final = 64 * 1024 * 1024
-
-CALL_S: Final = 30.0
-"""Seconds that an agent may take for a call."""
-
-Item = tuple[str, Mapping[str, Any]]
-"""A task's id, and the task as it came."""
 
 
 class StandIn:
@@ -80,14 +59,8 @@ class StandIn:
         self._hub = Hub(self._collection, self._note_answers, self._flush, heartbeat=heartbeat)
         self._waiting: dict[str, list[Item]] = {}
         app = web.Application(client_max_size=MAX_BODY, middlewares=[json_errors, self._guard])
-        app.router.add_post(BATCH_PATH, self._take_tasks)
-        app.router.add_post(events_path, self._take_events)
+        app.add_routes(StandInApi(self._collection, self._hub, self._route, events_path).routes())
         app.router.add_get(LINK_PATH, self._hub.serve)
-        app.router.add_post(CALL_PATH, self._call)
-        app.router.add_get(LOG_PATH, self._show_log)
-        app.router.add_get("/violations", self._show_violations)
-        app.router.add_post("/faults", self._add_faults)
-        app.router.add_delete("/faults", self._clear_faults)
         app.on_response_prepare.append(no_server_header)
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
 
@@ -200,52 +173,6 @@ class StandIn:
         response: web.StreamResponse = await handler(request)
         return response
 
-    async def _take_tasks(self, request: web.Request) -> web.Response:
-        data = parse_json(await read_json(request))
-        entries = parse_batch(data)
-        assert isinstance(data, list)
-        self._collection.hand_out(entry.task_id for entry in entries if isinstance(entry, TaskItem))
-        pairs = zip(data, entries, strict=True)
-        self._route(
-            [(entry.agent_id, (entry.task_id, raw)) for raw, entry in pairs if isinstance(entry, TaskItem)]
-        )
-        answers = [
-            entry.answer() if isinstance(entry, Refusal) else Answer(entry.task_id, "accepted")
-            for entry in entries
-        ]
-        return web.json_response([answer.as_json() for answer in answers])
-
-    async def _take_events(self, request: web.Request) -> web.StreamResponse:
-        body = await read_json(request)
-        if asked := parse_question(body):
-            return web.Response(
-                body=encode_known(self._collection.known(asked)), content_type="application/json"
-            )
-        fault = self.faults.take() or Fault()
-        await asyncio.sleep(fault.delay)
-        if fault.drop == "before":
-            return cut(request)
-        if fault.status:
-            headers = {"Retry-After": fault.retry_after} if fault.retry_after else {}
-            return refusal(fault.status, "fault", "answered so on command", headers)
-        held = self._collection.take(parse_events(body), fault)
-        await self._collection.turn(fault)
-        if fault.drop == "after":
-            return cut(request)
-        return web.Response(body=encode_held(held), content_type="application/json")
-
-    async def _call(self, request: web.Request) -> web.Response:
-        item = parse_json(await read_json(request))
-        entry = parse_batch([item])[0]
-        if isinstance(entry, Refusal):
-            return web.json_response(entry.answer().as_json())
-        try:
-            return web.json_response(await self._hub.call(entry.agent_id, CALL_TASK, item, CALL_S))
-        except TemporaryError as error:
-            return refusal(503, "unavailable", error.message)
-        except PermanentError as error:
-            return refusal(502, "call-failed", error.message)
-
     def _route(self, tasks: Sequence[tuple[str, Item]]) -> None:
         """Each over the link of its agent; else to the agent at an address; else it waits for either."""
         linked: dict[str, list[Item]] = {}
@@ -268,21 +195,3 @@ class StandIn:
     def _note_answers(self, task_ids: Sequence[str], answers: Sequence[Mapping[str, Any]]) -> None:
         del task_ids  # each answer says it itself
         self._handover.answers.extend(answers)
-
-    async def _show_log(self, request: web.Request) -> web.Response:
-        log_id = request.query.get("task_id", "")
-        log = self.ledger.log(log_id)
-        if log is None:
-            return refusal(404, "not-found", f"no log is held of {log_id!r}; task_id is taskId---agentId")
-        return web.json_response(log)
-
-    async def _show_violations(self, _: web.Request) -> web.Response:
-        return web.json_response({"violations": [each.as_json() for each in self.ledger.violations]})
-
-    async def _add_faults(self, request: web.Request) -> web.Response:
-        self.faults.add(*parse_faults(parse_json(await read_json(request))))
-        return web.Response(status=204)
-
-    async def _clear_faults(self, _: web.Request) -> web.Response:
-        self.faults.clear()
-        return web.Response(status=204)
