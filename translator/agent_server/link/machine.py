@@ -33,7 +33,8 @@ from enum import Enum
 from typing import Any, ClassVar, Final
 
 from translator.agent_server.json_text import MalformedError
-from translator.agent_server.link.actions import Action, Called, HangUp, Replied, Ticket
+from translator.agent_server.link.actions import Action, Called, HangUp, Ticket
+from translator.agent_server.link.open_calls import MAX_CALLS, OpenCalls
 from translator.agent_server.protocol.frame_text import decode, encode
 from translator.agent_server.protocol.frames import (
     AgentHello,
@@ -51,8 +52,6 @@ HEARTBEAT_S: Final = 15.0
 GREETING_S: Final = 10.0
 PATIENCE_S: Final = 60.0
 MISSED: Final = 3
-MAX_CALLS: Final = 64
-"""Calls of the other side that are answered at once."""
 
 MALFORMED: Final = 4400
 UNSPOKEN_VERSION: Final = 4406
@@ -98,10 +97,7 @@ class Machine:
         self._out: list[str] = []
         self._heard = 0.0
         self._said = 0.0
-        self._calls: dict[int, float] = {}
-        self._last_call = 0
-        self._called: set[int] = set()
-        self._last_called = 0
+        self._calls = OpenCalls()
 
     @property
     def takes_calls(self) -> bool:
@@ -113,8 +109,7 @@ class Machine:
         self.state = State.GREETING
         self._connection += 1
         self._out.clear()
-        self._called.clear()
-        self._last_called = 0
+        self._calls.connected()
         self._heard = self._said = now
 
     def lost(self, now: float) -> list[Action]:
@@ -122,9 +117,7 @@ class Machine:
         del now
         self.state = State.DOWN
         self._out.clear()
-        ended = [Replied(call, error=("link-lost", "the link was lost")) for call in self._calls]
-        self._calls.clear()
-        return list(ended)
+        return list(self._calls.lost())
 
     def receive(self, text: str, now: float) -> list[Action]:
         """A message has come."""
@@ -150,16 +143,12 @@ class Machine:
         if isinstance(frame, Call):
             return self._take_call(frame, now)
         if isinstance(frame, Reply):
-            known = self._calls.pop(frame.call, None)
-            return [Replied(frame.call, frame.result, frame.error)] if known is not None else []
+            return list(self._calls.replied(frame))
         return self._take(frame, now)
 
     def tick(self, now: float) -> list[Action]:
         """Time has passed."""
-        actions: list[Action] = []
-        for call in [call for call, end in self._calls.items() if end <= now]:
-            del self._calls[call]
-            actions.append(Replied(call, error=("deadline-exceeded", "no reply came in time")))
+        actions: list[Action] = list(self._calls.late(now))
         if self.state is State.GREETING and now >= self._heard + GREETING_S:
             actions += self.close(TOO_LATE, f"no hello within {GREETING_S:g} s")
         elif self.state is State.OPEN:
@@ -168,7 +157,7 @@ class Machine:
 
     def wake_at(self) -> float:
         """When `tick` is due; infinity: when something else has happened."""
-        times = list(self._calls.values())
+        times = self._calls.times()
         if self.state is State.GREETING:
             times.append(self._heard + GREETING_S)
         elif self.state is State.OPEN:
@@ -200,19 +189,17 @@ class Machine:
             raise TemporaryError(f"call {method}: the link is not open")
         if not self._peer_calls:
             raise TemporaryError(f"call {method}: the other side takes no calls")
-        self._last_call += 1
-        self._calls[self._last_call] = now + timeout_s
-        self._say(Call(self._last_call, method, params, timeout_s), now)
-        return self._last_call
+        number = self._calls.ask(now + timeout_s)
+        self._say(Call(number, method, params, timeout_s), now)
+        return number
 
     def reply(
         self, ticket: Ticket, now: float, *, result: Any = None, error: tuple[str, str] | None = None
     ) -> None:
         """Answer a `Called`; once its connection has gone, nobody hears it."""
-        if ticket.connection == self._connection and ticket.number in self._called:
-            self._called.discard(ticket.number)
-            if self.state is State.OPEN:
-                self._say(Reply(ticket.number, result, error), now)
+        due = ticket.connection == self._connection and self._calls.answer(ticket.number)
+        if due and self.state is State.OPEN:
+            self._say(Reply(ticket.number, result, error), now)
 
     def _meet(self, hello: AgentHello | ServerHello, now: float) -> list[Action]:
         """The other's hello, while greeting."""
@@ -246,14 +233,11 @@ class Machine:
         return []
 
     def _take_call(self, frame: Call, now: float) -> list[Action]:
-        # numbers grow, so a repeated call is told by its number
-        if frame.call <= self._last_called:
+        if not self._calls.is_new(frame.call):
             return []
-        self._last_called = frame.call
-        if len(self._called) >= MAX_CALLS:
+        if not self._calls.take(frame.call):
             self._say(Reply(frame.call, error=("busy", f"{MAX_CALLS} calls are being answered")), now)
             return []
-        self._called.add(frame.call)
         ticket = Ticket(self._connection, frame.call)
         return [Called(ticket, frame.method, frame.params, frame.timeout_s)]
 
