@@ -4,27 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from translator.errors import PermanentError
-from translator.settings.argo import Argo
 from translator.settings.keys import hint, key_of, place_of
 from translator.settings.model import FILE, Settings
-from translator.settings.policy import PolicyGroup
-from translator.settings.redis import Redis
-from translator.settings.traces import Traces
-from translator.settings.workflow import Workflows
 
 _GROUPS: dict[str, type[BaseModel]] = {
-    "redis": Redis,
-    "workflow": Workflows,
-    "policy": PolicyGroup,
-    "argo": Argo,
-    "traces": Traces,
+    name: kind
+    for name, field in Settings.model_fields.items()
+    for kind in (field.annotation, *get_args(field.annotation))
+    if isinstance(kind, type) and issubclass(kind, BaseModel)
 }
+"""The settings that have settings of their own."""
 
 
 class InvalidSettingsError(PermanentError):
