@@ -7,8 +7,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from translator.errors import TranslatorError
-
 _T = TypeVar("_T")
 
 
@@ -25,13 +23,7 @@ class Turn(Generic[_T]):
             self.outcome.set_result(outcome)
 
     def failed(self, error: Exception) -> None:
-        """Answer with an error, if anybody still waits.
-
-        Of one that says all in its message the frames are let go: they hold what was to be sent, and whoever
-        waits keeps the error until the next try.
-        """
-        if isinstance(error, TranslatorError):
-            _forget_frames(error)
+        """Answer with an error, if anybody still waits."""
         if not self.outcome.done():
             self.outcome.set_exception(error)
 
@@ -96,9 +88,3 @@ class Lane(Generic[_T]):
             except Exception as error:  # noqa: BLE001 - it is the answer
                 for turn in waiting:
                     turn.failed(error)
-
-
-def _forget_frames(error: BaseException | None) -> None:
-    while error is not None:
-        error.__traceback__ = None
-        error = error.__cause__ or error.__context__

@@ -24,12 +24,21 @@ def pause(state: RetryCallState) -> float:
 
 
 def tell(state: RetryCallState) -> None:
-    """Log a failure before the pause; of a long row of them the 1st, 2nd, 4th, 8th and so on."""
+    """Log a failure before the pause; of a long row of them the 1st, 2nd, 4th, 8th and so on.
+
+    The frames that the error came through are let go: they hold what was being submitted or sent, for as long
+    as the pause lasts, of every task that waits.
+    """
     error = state.outcome.exception() if state.outcome else None
     number = state.attempt_number
-    if number & (number - 1):
-        return
-    seconds = round(state.next_action.sleep, 1) if state.next_action else 0.0
+    if not number & (number - 1):
+        _log_failure(error, number, round(state.next_action.sleep, 1) if state.next_action else 0.0)
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__
+
+
+def _log_failure(error: BaseException | None, number: int, seconds: float) -> None:
     if isinstance(error, TranslatorError):
         _log.warning("trying again", error=error.message, failures=number, pause_s=seconds)
     else:

@@ -1,13 +1,10 @@
 from __future__ import annotations
 
 import asyncio
-import gc
-import socket
 
 import pytest
 
-from translator.errors import TemporaryError
-from translator.service.lane import Lane, Turn
+from translator.service.lane import Lane
 
 
 async def test_turns_are_served_together_up_to_the_most():
@@ -60,43 +57,3 @@ async def test_whoever_gave_up_is_not_served():
     await lane.turn("last")
     assert served == ["first", "last"]
     await lane.stop()
-
-
-class Batch:
-    """What was to be sent."""
-
-
-async def test_an_error_does_not_keep_what_was_to_be_sent():
-    """With agent-server away for hours every task has such an error until its next try."""
-
-    def send(batch):
-        try:
-            socket.create_connection(("127.0.0.1", 0))
-        except OSError as e:
-            raise TemporaryError("away") from e
-        del batch
-
-    async def serve(turns):
-        try:
-            send(Batch())
-        except TemporaryError as e:
-            turns[0].failed(e)
-
-    lane = Lane("test", serve, loops=1)
-    causes = []
-    gc.collect()
-    gc.disable()
-    try:
-        for _ in range(3):
-            try:
-                await lane.turn("t")
-            except TemporaryError as error:
-                kept = [left for left in gc.get_objects() if isinstance(left, Batch)]
-                causes.append(error.__cause__)
-            assert kept == []
-        assert all(isinstance(cause, OSError) for cause in causes)
-        # the loop still has the last one
-        assert len([left for left in gc.get_objects() if isinstance(left, Turn)]) == 1
-    finally:
-        gc.enable()
-        await lane.stop()

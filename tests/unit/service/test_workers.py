@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import socket
+from functools import partial
 
 import pytest
 from structlog.contextvars import get_contextvars
@@ -9,6 +11,7 @@ from structlog.testing import capture_logs
 from tenacity import AsyncRetrying
 
 from translator.errors import TemporaryError
+from translator.service.lane import Lane, Turn
 from translator.service.workers import Workers
 from translator.store.refusal import UnknownTaskError
 
@@ -144,3 +147,53 @@ async def test_work_that_went_well_leaves_nothing_to_the_garbage_collector():
         assert not [left for left in gc.get_objects() if isinstance(left, AsyncRetrying)]
     finally:
         gc.enable()
+
+
+class Batch:
+    """What was to be sent."""
+
+
+@pytest.mark.parametrize("error", [TemporaryError, RuntimeError])
+async def test_an_error_does_not_keep_what_was_to_be_sent(monkeypatch, error):
+    """With agent-server away for hours every task has such an error until its next try."""
+    failed = []
+
+    def send(batch):
+        try:
+            socket.create_connection(("127.0.0.1", 0))
+        except OSError as e:
+            raise error("away") from e
+        del batch
+
+    async def serve(turns):
+        failed.append(turns[0].task_id)
+        try:
+            send(Batch())
+        except error as e:
+            turns[0].failed(e)
+
+    async def sleep(seconds):
+        kept.append([left for left in gc.get_objects() if isinstance(left, Batch)])
+        if len(kept) == 3:
+            third.set()
+            await asyncio.Event().wait()
+
+    kept, third = [], asyncio.Event()
+    lane = Lane("test", serve, loops=1)
+    workers = Workers("w", lane.turn)
+    retrying = partial(AsyncRetrying, sleep=sleep)
+    monkeypatch.setattr("translator.service.workers.AsyncRetrying", retrying)
+    gc.collect()
+    gc.disable()
+    try:
+        with capture_logs():
+            workers.wake("t")
+            await third.wait()
+        assert kept == [[], [], []]
+        # the loop still has the last one
+        assert len([left for left in gc.get_objects() if isinstance(left, Turn)]) == 1
+        assert failed == ["t", "t", "t"]
+    finally:
+        gc.enable()
+        await workers.stop()
+        await lane.stop()
