@@ -43,6 +43,7 @@ class Service:
         replica: this process among others; None: there are none, and every shard is this one's.
 
     Attributes:
+        store: as given.
         desk: as given.
         reconciler: of the parts.
     """
@@ -62,7 +63,7 @@ class Service:
         on_drain: Callable[[], None],
         replica: Replica | None,
     ) -> None:
-        self.store = self._store = store
+        self.store = store
         self._engine = engine
         self._sender = sender
         self._parts = parts
@@ -85,7 +86,7 @@ class Service:
         """
         await self._engine.start()
         if self._replica is None:
-            self._parts.sweep.gained(self._store.held())
+            self._parts.sweep.gained(self.store.held())
         else:
             owner = Owner(self._parts.sweep.gained, self._on_lost, self._engine.hold, self._engine.pinned)
             await self._replica.start(owner)
@@ -155,7 +156,7 @@ class Service:
         Raises:
             TemporaryError: Redis cannot be reached.
         """
-        tasks = await self._store.open_tasks(self._store.held())
+        tasks = await self.store.open_tasks(self.store.held())
         return {(task.task_id, attempt): seq for task in tasks for attempt, seq in task.unheld.items()}
 
     async def ready(self) -> dict[str, str]:
@@ -169,5 +170,5 @@ class Service:
         """
         if self._stopping:
             raise TemporaryError("the service is stopping")
-        await self._store.ping()
+        await self.store.ping()
         return {"agentServer": self._sender.denied} if self._sender.denied else {}
