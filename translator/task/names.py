@@ -10,6 +10,7 @@ Fault = tuple[str, str]
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?")
+_OLD_ENV_NAME = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
 _ENV_NAME = re.compile(r"[ -<>-~]+")
 
 
@@ -60,3 +61,11 @@ def env_name_fault(text: str) -> Fault | None:
     if _ENV_NAME.fullmatch(text):
         return None
     return f"{text[:80]!r} is not a variable's name", "printable ASCII characters without '='"
+
+
+def env_name_warning(text: str) -> Fault | None:
+    """What an older Kubernetes has against a name that `env_name_fault` lets pass (KEP-4369)."""
+    if not _ENV_NAME.fullmatch(text) or _OLD_ENV_NAME.fullmatch(text):
+        return None
+    message = f"Kubernetes before 1.32 refuses the variable name {text[:80]!r}"
+    return message, "letters, digits, '_', '-' and '.'"

@@ -35,6 +35,46 @@ class Unquoted:
     written: str
 
 
+class OddInt(int):
+    """A whole number that is not written as people write it: ``0644``, ``0x1F``, ``1_000``, ``12:30``.
+
+    YAML 1.1 reads the last one as 750, to the base of 60.
+
+    Attributes:
+        written: its text.
+    """
+
+    written: str
+
+    @classmethod
+    def of(cls, number: int, written: str) -> int:
+        """The number; an `OddInt` unless it is written in plain decimal digits."""
+        if str(number) == written.removeprefix("+"):
+            return number
+        odd = cls(number)
+        odd.written = written
+        return odd
+
+
+class OddFloat(float):
+    """A number with a fraction that is written to the base of 60 (``1:30.5``) or with ``_``.
+
+    Attributes:
+        written: its text.
+    """
+
+    written: str
+
+    @classmethod
+    def of(cls, number: float, written: str) -> float:
+        """The number; an `OddFloat` unless it is written as people write it."""
+        if not {":", "_"}.intersection(written):
+            return number
+        odd = cls(number)
+        odd.written = written
+        return odd
+
+
 @dataclass(frozen=True, slots=True)
 class NullWord:
     """Null that was written out (``null``, ``~``), where an empty value is plain None."""
@@ -117,6 +157,6 @@ def _number_or_bool(tag: str, text: str) -> Any:
         return _construct.construct_yaml_bool(node)
     if tag == _INT_TAG:
         number = _construct.construct_yaml_int(node)
-        return number if -(1 << 63) <= number < 1 << 63 else Unquoted(text)
+        return OddInt.of(number, text) if -(1 << 63) <= number < 1 << 63 else Unquoted(text)
     real = _construct.construct_yaml_float(node)
-    return real if math.isfinite(real) else Unquoted(text)
+    return OddFloat.of(real, text) if math.isfinite(real) else Unquoted(text)

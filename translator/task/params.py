@@ -8,8 +8,9 @@ from typing import Any, NoReturn
 
 from translator.task.document import MAX_BYTES
 from translator.task.finding import Finding
-from translator.task.names import env_name_fault
+from translator.task.names import env_name_fault, env_name_warning
 from translator.task.path import Path
+from translator.task.problem import Severity
 from translator.task.rules import MAX_STRING
 
 PREFIX = "codo_"
@@ -62,6 +63,8 @@ def read_params(params: Any) -> tuple[tuple[tuple[str, str], ...], list[Finding]
             faults.append(fault)
         elif text is not None:
             values[name] = text
+            if (new := env_name_warning(PREFIX + name)) is not None:
+                faults.append(Finding((*_PATH, name), *new, "new-env-name", Severity.WARNING))
     return tuple(values.items()), faults
 
 

@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from translator.task import pod_rules, resource_rules, volume_rules
+from translator.task.blanks import is_null
 from translator.task.finding import Finding
 from translator.task.look import mappings, sub, words
+from translator.task.names import env_name_warning
 from translator.task.path import Path
 from translator.task.problem import Severity
 
@@ -23,10 +25,11 @@ def cross_findings(data: Mapping[str, Any]) -> list[Finding]:
     rules: tuple[Callable[[Mapping[str, Any]], Iterator[Finding]], ...] = (
         _step_names,
         _programs,
+        _scripts,
         _environments,
         volume_rules.volumes,
         volume_rules.mounts,
-        resource_rules.requests_within_limits,
+        resource_rules.resources,
         pod_rules.dns,
         pod_rules.tolerations,
         pod_rules.selectors,
@@ -82,6 +85,36 @@ def _program(path: Path, step: Mapping[str, Any]) -> Iterator[Finding]:
             yield Finding(path, "the step runs nothing", "add script or command", "nothing-to-run")
 
 
+def _scripts(data: Mapping[str, Any]) -> Iterator[Finding]:
+    for path, step in steps(data):
+        script = step.get("script")
+        if isinstance(script, str) and script:
+            yield from _script((*path, "script"), script)
+
+
+def _script(path: Path, script: str) -> Iterator[Finding]:
+    """What a shell or the kernel makes of a script, and its author does not see."""
+    first = script.partition("\n")[0]
+    shebang = first.startswith("#!")
+    if shebang and "\r" in first:
+        return  # an error, told by who translates it
+    if "\r\n" in script:
+        message = "its lines end in a carriage return, which a shell takes for a part of each command"
+        hint = 'end lines with a line feed alone: "\\n"'
+        yield Finding(path, message, hint, "carriage-return", Severity.WARNING)
+    words = first[2:].split()
+    if not shebang or len(words) < 3 or words[1].startswith(("-S", "--split-string")):
+        return
+    given, is_env = " ".join(words[1:]), words[0].endswith("/env")
+    message = f"the kernel hands {given[:80]!r} to {words[0][:80]} as one argument"
+    split = f"#!/usr/bin/env -S {given if is_env else ' '.join(words)}"
+    if is_env:
+        yield Finding(path, f"{message}, and there is no such program", f"write {split[:160]}", "shebang")
+    else:
+        hint = f"if it does not take that, write {split[:160]}"
+        yield Finding(path, message, hint, "shebang", Severity.WARNING)
+
+
 def _environments(data: Mapping[str, Any]) -> Iterator[Finding]:
     for path, holder in (("podTemplate",), sub(data, "podTemplate")), *steps(data):
         names: set[str] = set()
@@ -98,10 +131,12 @@ def _environments(data: Mapping[str, Any]) -> Iterator[Finding]:
 def _variable(path: Path, entry: Mapping[str, Any]) -> Iterator[Finding]:
     name, value, source = (entry.get(key) for key in ("name", "value", "valueFrom"))
     place = (*path, "valueFrom")
+    if isinstance(name, str) and (new := env_name_warning(name)) is not None:
+        yield Finding((*path, "name"), *new, "new-env-name", Severity.WARNING)
     if value and source:
         message = "value and valueFrom exclude each other"
         yield Finding(place, message, "remove one of the two", "two-values")
-    if isinstance(source, dict) and len([item for item in source.values() if item is not None]) != 1:
+    if isinstance(source, dict) and len([item for item in source.values() if not is_null(item)]) != 1:
         hint = "configMapKeyRef, secretKeyRef, fieldRef, resourceFieldRef or fileKeyRef"
         yield Finding(place, "valueFrom needs exactly one source", hint, "one-source")
     if isinstance(value, str) and len(f"{name}={value}".encode()) > MAX_STRING:

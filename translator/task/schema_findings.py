@@ -17,6 +17,7 @@ from translator.task.path import Path, format_path
 from translator.task.problem import Severity
 from translator.task.schema.kinds import Rules
 from translator.task.schema.task import TASK
+from translator.task.syntax import missing_space
 
 KUBERNETES_FIELDS = frozenset(
     (
@@ -32,6 +33,17 @@ KUBERNETES_FIELDS = frozenset(
 """Fields whose inside is Kubernetes' own: unknown keys there are left out with a warning."""
 
 _MAX_HINTS = 200  # looking for the nearest key is slow, and nobody reads further
+
+_OF_SUBMISSION = {
+    "namespace": "it is args.namespace of the submission, or --namespace of the command line",
+    "scriptParams": "it is args.scriptParams of the submission, or --params of the command line",
+    "taskId": "it is the submission's, beside args; --task-id of the command line",
+    "agentId": "it is the submission's, beside args",
+    "taskType": "it is the submission's, beside args",
+    "args": "it is the submission's; the taskYaml is args.taskYaml",
+    "taskYaml": "only what is inside it is the taskYaml",
+}
+"""What people write into the taskYaml although it stands beside it, and where it belongs."""
 
 _KINDS = {
     "string": "text",
@@ -112,20 +124,35 @@ def _wrong_type(error: ValidationError, path: Path, root: Node) -> Finding:
     node, _ = root.find(path)
     written = (node.written or "")[:64]
     value = error.value
+    if isinstance(error.constraint, list) and "float" in error.constraint:
+        found = _kind(value) + (f" {written}" if written else "")
+        return Finding(path, f"expected a quantity, found {found}", "such as 500m, 2, 1Gi", "wrong-type")
     if wanted == "string" and not isinstance(value, (Mapping, list)):
         message = f"expected text, found {_kind(value)} {written}"
         # Go reads no bare number as a duration either
         text = f"{written}s" if path[-1] == "timeout" and written.isdecimal() else written
         return Finding(path, message, f'write "{text}"', "quote-text")
     hint = ""
+    if isinstance(value, str) and wanted in ("dict", "list") and (missing := missing_space(written)):
+        return Finding(path, *missing, "missing-space")
     if isinstance(value, str) and wanted == "list":
         hint = f'write ["{written}"]' if "\n" not in written and written else "write a list"
     elif isinstance(value, str) and wanted in ("integer", "boolean"):
-        fits = written.isdecimal() if wanted == "integer" else written.lower() in ("true", "false")
-        hint = f"without quotes: {written.lower()}" if fits else ""
+        hint = _unquoted(written, wanted, of_file=str(path[-1]) in ("mode", "defaultMode"))
     scalar = "" if isinstance(value, (str, Mapping, list)) else f" {written}"
     message = f"expected {_KINDS[wanted]}, found {_kind(value)}{scalar}"
     return Finding(path, message, hint, "wrong-type")
+
+
+def _unquoted(written: str, wanted: str, *, of_file: bool) -> str:
+    """What to write instead of text, where that can be told."""
+    if wanted == "boolean":
+        return f"without quotes: {written.lower()}" if written.lower() in ("true", "false") else ""
+    if of_file:
+        octal = re.fullmatch(r"0?o?([0-7]{3})", written)
+        return f"write 0{octal[1]}" if octal else "an octal number, such as 0644: its digits are 0 to 7"
+    digits = written.isascii() and written.isdecimal()
+    return f"without quotes: {written.lstrip('0') or '0'}" if digits else ""
 
 
 def _kind(value: Any) -> str:
@@ -143,6 +170,9 @@ def _unknown(path: Path, *, hint: bool) -> Finding:
         where = format_path(path[:-1])
         message = f"Kubernetes has no field {key[:64]} in {where}: left out"
         return Finding(path, message, near, "unknown-kubernetes-key", Severity.WARNING, at_key=True)
+    if len(path) == 1 and key in _OF_SUBMISSION:
+        message = f"{key} is no part of a taskYaml"
+        return Finding(path, message, _OF_SUBMISSION[key], "unknown-key", at_key=True)
     others = _one_of(_known_keys(path[:-1])) if hint else ""
     return Finding(path, f"unknown key {key[:64]}", near or others, "unknown-key", at_key=True)
 

@@ -14,7 +14,7 @@ from yaml.error import YAMLError
 from yaml.nodes import ScalarNode
 from yaml.resolver import Resolver
 
-from translator.task.document import MAX_BYTES
+from translator.task.document import MAX_BYTES, Columns, joined_pairs
 from translator.task.finding import printable
 from translator.task.node import MERGE_TAG, SCALAR_TAGS, STR_TAG, Node, scalar_data
 from translator.task.path import Path, format_path
@@ -49,7 +49,8 @@ class _Frame:
 
 
 class _Builder:
-    def __init__(self) -> None:
+    def __init__(self, columns: Columns) -> None:
+        self.columns = columns
         self.problems: list[Problem] = []
         self.root: Node | None = None
         self.documents = 0
@@ -57,6 +58,10 @@ class _Builder:
         self.anchors: dict[str, Node] = {}
         self.count = 0
         self.chars = 0
+
+    def at(self, mark: Any) -> tuple[int, int]:
+        """Line and column of a mark, in the text as it was written."""
+        return mark.line + 1, self.columns.written(mark.line, mark.column) + 1
 
     def path(self) -> Path:
         crumbs: list[str | int] = []
@@ -75,7 +80,7 @@ class _Builder:
     def stop(self, mark: Any, message: str, hint: str, code: str) -> Unreadable:
         path = format_path(self.path())
         return Unreadable(
-            Problem(Severity.ERROR, path, mark.line + 1, mark.column + 1, message, hint, code),
+            Problem(Severity.ERROR, path, *self.at(mark), message, hint, code),
         )
 
     def start(self, event: Any) -> None:
@@ -102,7 +107,7 @@ class _Builder:
 
     def scalar(self, event: Any) -> None:
         text = event.value
-        line, column = event.start_mark.line + 1, event.start_mark.column + 1
+        line, column = self.at(event.start_mark)
         tag = event.tag
         if tag is None or tag == "!":
             plain = event.implicit[0]
@@ -151,7 +156,7 @@ class _Builder:
         if len(self.frames) >= MAX_DEPTH:
             raise self.stop(mark, f"more than {MAX_DEPTH} levels of nesting", "nest less deeply", "too-deep")
         self.grow(event, 1, 0)
-        node = Node(mark.line + 1, mark.column + 1)
+        node = Node(*self.at(mark))
         if isinstance(event, yaml.MappingStartEvent):
             node.entries, node.data = {}, {}
         else:
@@ -184,8 +189,8 @@ class _Builder:
                 "stands inside itself" if within else "names no anchor"
             )
             code = "recursive-alias" if within else "unknown-alias"
-            self.report(mark.line + 1, mark.column + 1, message, "write the value out", code)
-            node = Node(mark.line + 1, mark.column + 1)
+            self.report(*self.at(mark), message, "write the value out", code)
+            node = Node(*self.at(mark))
         self.grow(event, node.count, node.chars)
         frame = self.frames[-1] if self.frames else None
         if (
@@ -239,7 +244,8 @@ def build(text: str) -> tuple[Node | None, list[Problem]]:
     Returns:
         The root, or None where the text cannot be read to its end; and the problems found on the way.
     """
-    builder = _Builder()
+    text, columns = joined_pairs(text)
+    builder = _Builder(columns)
     take = {
         yaml.ScalarEvent: builder.scalar,
         yaml.MappingStartEvent: builder.open,
@@ -256,5 +262,5 @@ def build(text: str) -> tuple[Node | None, list[Problem]]:
     except Unreadable as error:
         return None, [*builder.problems, error.problem]
     except YAMLError as error:
-        return None, [*builder.problems, syntax_problem(error)]
+        return None, [*builder.problems, syntax_problem(error, text)]
     return builder.root, builder.problems

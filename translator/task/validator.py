@@ -18,7 +18,12 @@ from translator.task.schema.task import TASK
 class TaskValidator(Validator):  # type: ignore[misc]  # cerberus publishes no types
     """Accepts ``null`` written as a word where a field may be null."""
 
-    types_mapping = Validator.types_mapping | {"null-word": TypeDefinition("null-word", (NullWord,), ())}
+    types_mapping = Validator.types_mapping | {
+        "null-word": TypeDefinition("null-word", (NullWord,), ()),
+        # for Python a boolean is a number; cerberus follows it
+        "integer": TypeDefinition("integer", (int,), (bool,)),
+        "float": TypeDefinition("float", (float, int), (bool,)),
+    }
 
     def _error(self, *args: Any) -> None:
         # cerberus sorts and indexes all errors anew with each one it adds: quadratic, and not needed here

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -256,3 +257,80 @@ def test_the_spec_hash_tells_one_submission_from_another():
         spec_hash(params='{"a": "2"}'),
     ]
     assert len({same, *others}) == 1 + len(others)
+
+
+STEP_OF = "taskSpec: {{displayName: x, steps: [{{name: a, image: b, {}}}]}}"
+
+
+def warnings_of(step):
+    parsed = parse_task(STEP_OF.format(step), task_id="t")
+    assert parsed.task is not None, parsed.problems
+    return [(problem.code, problem.path) for problem in parsed.problems], parsed.task.steps[0]
+
+
+@pytest.mark.parametrize(
+    ("step", "warned"),
+    [
+        ('script: "echo one\\r\\nexit 0\\r\\n"', [("carriage-return", "taskSpec.steps[0].script")]),
+        ('script: "#!/bin/sh -e -x\\necho"', [("shebang", "taskSpec.steps[0].script")]),
+        ('script: "#!/usr/bin/env -S bash -e\\necho"', []),
+        ('script: "#!/usr/bin/env bash\\necho"', []),
+        ('script: "echo progress\\r"', []),
+        ("script: env, env: [{name: 4K, value: x}]", [("new-env-name", "taskSpec.steps[0].env[0].name")]),
+        ("script: env, env: [{name: a.b-c_D1, value: x}]", []),
+    ],
+)
+def test_what_runs_otherwise_than_meant_is_a_warning(step, warned):
+    assert warnings_of(step)[0] == warned
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        'script: x, timeout: ""',
+        "script: x, securityContext: {seccompProfile: {}, appArmorProfile: {}, capabilities: {drop: []}}",
+        "script: x, volumeMounts: null",
+    ],
+)
+def test_what_is_empty_is_not_set(step):
+    found, read = warnings_of(step)
+    assert found == []
+    assert not read.timeout_given
+    assert not {"seccompProfile", "appArmorProfile"} & read.security_context.keys()
+
+
+def test_a_source_that_is_null_is_none():
+    text = (
+        "taskSpec: {displayName: x, volumes: [{name: v, emptyDir: {}, hostPath: null}], "
+        "steps: [{name: a, image: b, script: x, env: [{name: A, valueFrom: "
+        "{fieldRef: {fieldPath: metadata.name}, secretKeyRef: ~}}]}]}"
+    )
+    parsed = parse_task(text, task_id="t")
+    assert parsed.task is not None, parsed.problems
+    assert parsed.task.volumes == ({"name": "v", "emptyDir": {}},)
+
+
+def test_a_mode_is_octal_and_a_plain_number():
+    text = (
+        "taskSpec: {displayName: x, steps: [{name: a, image: b, script: x}], "
+        "volumes: [{name: m, configMap: {name: c, defaultMode: 0644}}]}"
+    )
+    task = parse_task(text, task_id="t").task
+    assert task is not None
+    mode = task.volumes[0]["configMap"]["defaultMode"]
+    assert (mode, type(mode)) == (0o644, int)
+
+
+def test_an_emoji_as_plain_json_writes_it():
+    step = {"name": "a", "image": "b", "script": "𠮷 \\ud83d"}
+    text = json.dumps({"taskSpec": {"displayName": "🚀", "steps": [step]}})
+    assert "\\ud83d\\ude80" in text
+    task = parse_task(text, task_id="t").task
+    assert task is not None
+    assert (task.display_name, task.steps[0].script) == ("🚀", "𠮷 \\ud83d")
+
+
+def test_places_after_an_emoji_are_those_of_the_text():
+    text = '{"taskSpec": {"displayName": "\\ud83d\\ude80\\ud83d\\ude80",\n "x\\ud83d\\ude80": 1, "y": 2}}'
+    problems = parse_task(text, task_id="t").problems
+    assert [(p.line, p.column) for p in problems if p.code == "unknown-key"] == [(2, 2), (2, 22)]

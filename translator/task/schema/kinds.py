@@ -5,12 +5,14 @@ Empty means "not set" for what is optional, as it does in Go's JSON: null, and f
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from cerberus.errors import CUSTOM
 
 from translator.task.names import Fault, label_value_fault, qualified_name_fault
+from translator.task.node import OddFloat, OddInt
 from translator.task.quantity import nearest_quantity, parse_quantity
 
 Rules = dict[str, Any]
@@ -18,6 +20,7 @@ Rules = dict[str, Any]
 
 INT32 = (1 << 31) - 1
 INT64 = (1 << 63) - 1
+_OCTAL = re.compile(r"0[0-7]+")
 
 
 def check(find: Callable[[Any], Fault | None], code: str) -> Callable[..., None]:
@@ -56,8 +59,15 @@ def said(rules: Rules, english: str, chinese: str) -> Rules:
 
 
 def whole(*, required: bool = False, minimum: int = 0, maximum: int = INT64) -> Rules:
-    """An integer."""
-    return _optional("integer", required) | {"min": minimum, "max": maximum}
+    """An integer, in decimal digits: what YAML 1.1 reads otherwise (``0100``, ``12:30``) nobody means so."""
+    bounds = {"min": minimum, "max": maximum}
+    return _optional("integer", required) | bounds | {"check_with": check(_odd_fault, "number-form")}
+
+
+def mode() -> Rules:
+    """The permissions of a file: as everywhere, ``0644`` is octal."""
+    bounds = {"min": 0, "max": 0o777}
+    return _optional("integer", required=False) | bounds | {"check_with": check(_mode_fault, "number-form")}
 
 
 def flag() -> Rules:
@@ -65,16 +75,28 @@ def flag() -> Rules:
     return _optional("boolean", required=False)
 
 
-def mapping(fields: Mapping[str, Rules], *, required: bool = False) -> Rules:
-    """A mapping of known fields."""
-    return _optional("dict", required) | {"schema": dict(fields)}
+def mapping(
+    fields: Mapping[str, Rules],
+    *,
+    required: bool = False,
+    find: Callable[[Any], Fault | None] | None = None,
+    code: str = "",
+) -> Rules:
+    """A mapping of known fields; ``find`` looks for faults in one as a whole."""
+    rules = _optional("dict", required) | {"schema": dict(fields)}
+    if find is not None:
+        rules["check_with"] = check(find, code)
+    return rules
 
 
 def sequence(
     of: Rules, *, required: bool = False, minimum: int = 0, maximum: int = 0, blanks: bool = False
 ) -> Rules:
     """A list; ``blanks`` says that an item that is null or was cleaned away is left out."""
-    rules = _optional("list", required) | {"schema": of | {"nullable": blanks}}
+    kinds = of["type"]
+    if not blanks and isinstance(kinds, list):
+        kinds = [kind for kind in kinds if kind != "null-word"]
+    rules = _optional("list", required) | {"schema": of | {"nullable": blanks, "type": kinds}}
     if minimum:
         rules["minlength"] = minimum
     if maximum:
@@ -109,12 +131,36 @@ def quantity(*, required: bool = False) -> Rules:
 def _quantity_fault(value: Any) -> Fault | None:
     if not isinstance(value, (str, int, float)):
         return None
+    if isinstance(value, OddInt | OddFloat):
+        digits = value.written.lstrip("0").replace("_", "")
+        hint = f"did you mean {digits}?" if digits.isdecimal() else "such as 500m, 2, 128Mi, 1Gi"
+        return f"{value.written} is not a quantity: YAML reads it as {_plain(value)}", hint
     try:
         amount = parse_quantity(str(value))
     except ValueError as error:
         meant = nearest_quantity(str(value))
         return str(error), f"did you mean {meant}?" if meant else "such as 500m, 2, 128Mi, 1Gi"
     return ("a quantity may not be negative", "") if amount < 0 else None
+
+
+def _plain(value: float) -> str:
+    return int.__repr__(value) if isinstance(value, int) else float.__repr__(value)
+
+
+def _odd_fault(value: Any) -> Fault | None:
+    if not isinstance(value, OddInt):
+        return None
+    digits = value.written.lstrip("0").replace("_", "")
+    hint = f"write {_plain(value)}" + (
+        f" or {digits}" if digits.isdecimal() and digits != _plain(value) else ""
+    )
+    return f"YAML reads {value.written} as {_plain(value)}", hint
+
+
+def _mode_fault(value: Any) -> Fault | None:
+    if isinstance(value, OddInt) and _OCTAL.fullmatch(value.written):
+        return None
+    return _odd_fault(value)
 
 
 def _optional(kind: str, required: bool) -> Rules:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from translator.task.names import Fault, label_fault, subdomain_fault
+import difflib
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from translator.task.blanks import is_null
+from translator.task.names import Fault, label_fault, qualified_name_fault, subdomain_fault
 from translator.task.schema.affinity import LABEL_SELECTOR
 from translator.task.schema.kinds import (
     INT32,
     Rules,
     flag,
     mapping,
+    mode,
     quantity,
     sequence,
     text,
@@ -17,27 +24,102 @@ from translator.task.schema.kinds import (
     whole,
 )
 
-_MODE = whole(maximum=0o777)
+_POD_FIELDS = (
+    "metadata.annotations", "metadata.labels", "metadata.name", "metadata.namespace", "metadata.uid",
+)  # fmt: skip
+_ENV_FIELDS = (
+    "metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName", "spec.serviceAccountName",
+    "status.hostIP", "status.hostIPs", "status.podIP", "status.podIPs",
+)  # fmt: skip
+_BY_KEY = re.compile(r"metadata\.(?:annotations|labels)\['([^']*)'\]")
+_AMOUNTS_OF = ("cpu", "memory", "ephemeral-storage")
+_RESOURCES = tuple(f"{kind}.{name}" for kind in ("limits", "requests") for name in _AMOUNTS_OF)
+
+
+def _field_fault(path: str, known: tuple[str, ...]) -> Fault | None:
+    """A field of the pod that core/v1 hands on: one of a few, or one label or annotation by its key."""
+    by_key = _BY_KEY.fullmatch(path)
+    if by_key is not None:
+        return qualified_name_fault(by_key[1].lower())
+    if path in known:
+        return None
+    if path.startswith(("metadata.labels", "metadata.annotations")):
+        kind, _, key = path.removeprefix("metadata.").partition(".")
+        kind, bracket, inner = kind.partition("[")
+        key = (inner.rstrip("]") if bracket else key).strip("\"'") or "KEY"
+        return f"{path[:80]!r} is not a field of the pod", f"write metadata.{kind}['{key[:63]}']"
+    by_lower = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(path[:64].lower(), by_lower, n=1)
+    hint = f"did you mean {by_lower[near[0]]}?" if near else "one of " + ", ".join(known)
+    return f"{path[:80]!r} is not a field of the pod that can be handed on", hint
+
+
+def env_field_fault(path: str) -> Fault | None:
+    """What keeps a ``fieldPath`` from being a variable's value."""
+    return _field_fault(path, _ENV_FIELDS)
+
+
+def _file_field_fault(path: str) -> Fault | None:
+    """What keeps a ``fieldPath`` from being the content of a file of a downwardAPI volume."""
+    return _field_fault(path, _POD_FIELDS)
+
+
+def _resource_field_fault(name: str) -> Fault | None:
+    if name in _RESOURCES or name.startswith(("limits.hugepages-", "requests.hugepages-")):
+        return None
+    near = difflib.get_close_matches(name[:64], _RESOURCES, n=1)
+    hint = f"did you mean {near[0]}?" if near else "one of " + ", ".join(_RESOURCES)
+    return f"{name[:80]!r} is not an amount of a container", hint
+
+
+def _item_path_fault(path: str) -> Fault | None:
+    """A file inside a volume: relative, and never out of it (core/v1's ``validateLocalNonReservedPath``)."""
+    if path.startswith("/"):
+        return f"{path!r} is not a path inside the volume", f"did you mean {path.lstrip('/') or 'name'}?"
+    if path.startswith(".."):
+        return f"{path!r} begins with '..'", "a path inside the volume"
+    return (f"{path!r} leads out of the volume", "without '..'") if ".." in path.split("/") else None
+
+
+def _host_path_fault(path: str) -> Fault | None:
+    return (f"{path!r} holds '..'", "write the path out") if ".." in path.split("/") else None
+
+
+_MODE = mode()
 _SECRET_REF = mapping({"name": text(find=subdomain_fault)})
-_ITEMS = sequence(mapping({"key": text(required=True), "mode": _MODE, "path": text(required=True)}))
+_FILE = text(required=True, find=_item_path_fault, code="bad-path")
+_ITEMS = sequence(mapping({"key": text(required=True), "mode": _MODE, "path": _FILE}))
 _OBJECT = {"apiGroup": text(), "kind": text(required=True), "name": text(required=True)}
 _AMOUNTS = {"type": ["dict", "null-word"], "nullable": True, "valuesrules": quantity(required=True)}
 
-FIELD_REF = mapping({"apiVersion": text(), "fieldPath": text(required=True)})
+_V1 = text(allowed=("v1",))
+FIELD_REF = mapping(
+    {"apiVersion": _V1, "fieldPath": text(required=True, find=env_field_fault, code="bad-field")}
+)
+_FILE_FIELD_REF = mapping(
+    {"apiVersion": _V1, "fieldPath": text(required=True, find=_file_field_fault, code="bad-field")}
+)
 RESOURCE_FIELD_REF = mapping(
-    {"containerName": text(), "divisor": quantity(), "resource": text(required=True)},
+    {
+        "containerName": text(),
+        "divisor": quantity(),
+        "resource": text(required=True, find=_resource_field_fault, code="bad-field"),
+    },
 )
 
 _DOWNWARD_ITEMS = sequence(
     mapping(
         {
-            "fieldRef": FIELD_REF,
+            "fieldRef": _FILE_FIELD_REF,
             "mode": _MODE,
-            "path": text(required=True),
+            "path": _FILE,
             "resourceFieldRef": RESOURCE_FIELD_REF,
         }
     )
 )
+
+_NAME = text(required=True, find=subdomain_fault)
+"""Of a ConfigMap or Secret. Kubernetes lets a volume without it pass, and the pod then waits for ever."""
 
 _PROJECTED_SOURCE = {
     "clusterTrustBundle": mapping(
@@ -45,11 +127,11 @@ _PROJECTED_SOURCE = {
             "labelSelector": LABEL_SELECTOR,
             "name": text(),
             "optional": flag(),
-            "path": text(required=True),
+            "path": _FILE,
             "signerName": text(),
         }
     ),
-    "configMap": mapping({"items": _ITEMS, "name": text(find=subdomain_fault), "optional": flag()}),
+    "configMap": mapping({"items": _ITEMS, "name": _NAME, "optional": flag()}),
     "downwardAPI": mapping({"items": _DOWNWARD_ITEMS}),
     "podCertificate": mapping(
         {
@@ -62,11 +144,20 @@ _PROJECTED_SOURCE = {
             "userAnnotations": texts_by_name(),
         }
     ),
-    "secret": mapping({"items": _ITEMS, "name": text(find=subdomain_fault), "optional": flag()}),
+    "secret": mapping({"items": _ITEMS, "name": _NAME, "optional": flag()}),
     "serviceAccountToken": mapping(
-        {"audience": text(), "expirationSeconds": whole(minimum=600), "path": text(required=True)},
+        {"audience": text(), "expirationSeconds": whole(minimum=600, maximum=INT32), "path": _FILE},
     ),
 }
+
+
+def _one_projection(source: Mapping[str, Any]) -> Fault | None:
+    given = [key for key, value in source.items() if key in _PROJECTED_SOURCE and not is_null(value)]
+    if len(given) == 1:
+        return None
+    found = f"not {' and '.join(given)}" if given else "and this has none"
+    return f"a projection has one source, {found}", "one of " + ", ".join(_PROJECTED_SOURCE)
+
 
 _CLAIM_SPEC = {
     "accessModes": sequence(
@@ -84,7 +175,7 @@ _CLAIM_SPEC = {
 
 _COMMON: dict[str, Rules] = {
     "configMap": mapping(
-        {"defaultMode": _MODE, "items": _ITEMS, "name": text(find=subdomain_fault), "optional": flag()},
+        {"defaultMode": _MODE, "items": _ITEMS, "name": _NAME, "optional": flag()},
     ),
     "csi": mapping(
         {
@@ -110,7 +201,7 @@ _COMMON: dict[str, Rules] = {
     ),
     "hostPath": mapping(
         {
-            "path": text(required=True),
+            "path": text(required=True, find=_host_path_fault, code="bad-path"),
             "type": text(
                 allowed=(
                     "DirectoryOrCreate",
@@ -129,10 +220,15 @@ _COMMON: dict[str, Rules] = {
     "persistentVolumeClaim": mapping(
         {"claimName": text(required=True, find=subdomain_fault), "readOnly": flag()},
     ),
-    "projected": mapping({"defaultMode": _MODE, "sources": sequence(mapping(_PROJECTED_SOURCE))}),
-    "secret": mapping(
-        {"defaultMode": _MODE, "items": _ITEMS, "optional": flag(), "secretName": text(find=subdomain_fault)},
+    "projected": mapping(
+        {
+            "defaultMode": _MODE,
+            "sources": sequence(
+                mapping(_PROJECTED_SOURCE, find=_one_projection, code="one-source"), required=True, minimum=1
+            ),
+        }
     ),
+    "secret": mapping({"defaultMode": _MODE, "items": _ITEMS, "optional": flag(), "secretName": _NAME}),
 }
 
 # Kinds of storage that Kubernetes keeps for old clusters: their text fields, the required ones with "!"
