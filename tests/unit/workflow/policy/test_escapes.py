@@ -188,7 +188,6 @@ ATTEMPTS: list[tuple[str, str, dict[str, str], Policy | None]] = [
     # restricted
     ("root by the pod", "policy-run-as-user", {"pod": "securityContext: {runAsUser: ^0}"}, RESTRICTED),
     ("root by the step", "policy-run-as-user", context("{runAsUser: ^0}"), RESTRICTED),
-    ("root in octal", "policy-run-as-user", context("{runAsUser: ^00}"), RESTRICTED),
     ("root not excluded", "policy-run-as-non-root", context("{runAsNonRoot: ^false}"), RESTRICTED),
     (
         "more rights than the parent",
