@@ -19,8 +19,9 @@ settings.load_profile("busy")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """``--refresh``, for the tests that compare with a file."""
+    """``--refresh``, for the tests that compare with a file, and ``--freeze``, for what a release stores."""
     parser.addoption("--refresh", action="store_true", help="write the expected files anew, then compare")
+    parser.addoption("--freeze", metavar="VERSION", help="keep what today's code stores as that version's")
 
 
 def pytest_xdist_auto_num_workers() -> int:

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Self
 
 from translator.observe.executor import Line, utc
-from translator.observe.record import compact
+from translator.observe.record import compact, known
 
 _OVERLAP: Final = timedelta(seconds=2)
 
@@ -85,7 +85,7 @@ class Cursor:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Make a cursor of what `as_json` gave."""
-        return cls(**data)
+        return cls(**known(cls, data))
 
 
 class Join:

@@ -7,8 +7,10 @@ Workflow objects, so that one reducer serves both.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+from translator.observe.record import known
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,15 @@ class WorkflowRef:
     namespace: str
     name: str
     uid: str
+
+    def as_json(self) -> dict[str, Any]:
+        """The reference as JSON data, from which `from_json` makes it again."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Make a reference of what `as_json` gave."""
+        return cls(**known(cls, data))
 
 
 @dataclass(frozen=True, slots=True)

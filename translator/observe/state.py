@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from translator.observe.event import Phase, StepPhase
-from translator.observe.record import compact
+from translator.observe.record import compact, known, member
 from translator.observe.sight import NodeSight, PodSight
 
 
@@ -56,15 +56,13 @@ class StepState:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Make a step of what `as_json` gave."""
-        node, pod = data.get("node"), data.get("seen_pod")
-        return cls(
-            **{
-                **data,
-                "phase": StepPhase(data.get("phase", StepPhase.PENDING)),
-                "node": None if node is None else NodeSight(**node),
-                "seen_pod": None if pod is None else PodSight(**pod),
-            }
-        )
+        found = known(cls, data)
+        if "phase" in found:
+            found["phase"] = member(StepPhase, found["phase"])
+        for name, sight in (("node", NodeSight), ("seen_pod", PodSight)):
+            if found.get(name) is not None:
+                found[name] = sight(**known(sight, found[name]))
+        return cls(**found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,16 +129,15 @@ class TaskState:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Make a state of what `as_json` gave."""
-        return cls(
-            **{
-                **data,
-                "phase": Phase(data["phase"]),
-                "steps": tuple(StepState.from_json(step) for step in data["steps"]),
-                "verdict": _ending(data.get("verdict")),
-                "ending": _ending(data.get("ending")),
-            }
-        )
+        found = known(cls, data)
+        found["phase"] = member(Phase, found["phase"])
+        found["steps"] = tuple(StepState.from_json(step) for step in found["steps"])
+        for name in ("verdict", "ending"):
+            if found.get(name) is not None:
+                found[name] = _ending(found[name])
+        return cls(**found)
 
 
-def _ending(data: Mapping[str, Any] | None) -> Ending | None:
-    return None if data is None else Ending(**{**data, "phase": Phase(data["phase"])})
+def _ending(data: Mapping[str, Any]) -> Ending:
+    found = known(Ending, data)
+    return Ending(**{**found, "phase": member(Phase, found["phase"])})

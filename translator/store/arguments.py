@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from itertools import chain
 from typing import Any
 
@@ -94,4 +93,4 @@ def _events(events: Sequence[Event]) -> list[int | str]:
 
 
 def _ref(ref: WorkflowRef) -> str:
-    return dump(asdict(ref))
+    return dump(ref.as_json())

@@ -130,6 +130,6 @@ def _listed(task_id: str, fields: Sequence[bytes | None]) -> Listed | None:
         attempt=int(attempt),
         phase=phase,
         accepted_ms=int(accepted),
-        workflow=WorkflowRef(**json.loads(workflow)) if workflow else None,
+        workflow=WorkflowRef.from_json(json.loads(workflow)) if workflow else None,
         parked=parked,
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from translator.observe.record import known
 from translator.store.record import dump, parse_place
 
 DROPPED = "log lines were dropped: there were more than the translator keeps"
@@ -50,7 +51,8 @@ Entry = tuple[bytes, Mapping[bytes, bytes]]
 def parse_gaps(text: bytes | None) -> list[Gap]:
     """The gaps of a record."""
     return [
-        Gap(**{name: _whole(value) for name, value in each.items()}) for each in json.loads(text or b"[]")
+        Gap(**{name: _whole(value) for name, value in known(Gap, each).items()})
+        for each in json.loads(text or b"[]")
     ]
 
 

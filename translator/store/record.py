@@ -156,7 +156,7 @@ def parse_record(task_id: str, fields: Mapping[bytes, bytes]) -> Record:
         args=json.loads(text["args"]),
         version=int(text["version"]),
         state=TaskState.from_json(json.loads(text["state"])),
-        workflow=WorkflowRef(**json.loads(text["workflow"])) if "workflow" in text else None,
+        workflow=WorkflowRef.from_json(json.loads(text["workflow"])) if "workflow" in text else None,
         deadline=float(text["deadline"]) if "deadline" in text else None,
         revoked=text.get("revoked", ""),
         parked=text.get("parked", ""),

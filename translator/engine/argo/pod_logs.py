@@ -77,7 +77,8 @@ class PodLog:
         self._slots = slots
         self._pace = pace
         self._ended = bool(cursor.get(ENDED))
-        known = Cursor.from_json({k: v for k, v in cursor.items() if k != ENDED}) if cursor else None
+        # one that says no more than `ENDED` was stored for a pod that nobody saw
+        known = Cursor.from_json(cursor) if "pod" in cursor else None
         here = (container.pod_uid, container.id)
         self._cursor = known if known is not None and known.is_of(*here) else Cursor(*here)
         self._continuity = Continuity(self._cursor, tells_start=container.tells_start)
