@@ -2,6 +2,9 @@
 
 Unlike a Steps template, it keeps unreached steps as nodes (Omitted), and ``continueOn`` also holds for a step
 that was never scheduled.
+
+``target`` names every task. Without it Argo judges a DAG by its last task alone: where that task has
+``continueOn`` and was Omitted, the Workflow is Succeeded, although a step before it failed (Argo 4.1.2).
 """
 
 from __future__ import annotations
@@ -25,7 +28,8 @@ def dag_templates(
     steps = [
         _step(task, index, processes.process(index), options, codo=codo) for index in range(len(task.steps))
     ]
-    return [m.Template(name=entrypoint, dag=m.DAGTemplate(tasks=tasks)), *steps]
+    target = " ".join(step.name for step in task.steps)
+    return [m.Template(name=entrypoint, dag=m.DAGTemplate(tasks=tasks, target=target)), *steps]
 
 
 def _task(task: Task, index: int, *, codo: bool) -> m.DAGTask:

@@ -60,9 +60,10 @@ def dag(*templates: dict[str, Any], name: str = "wf", **spec: Any) -> Rendered:
             task["arguments"] = arguments
         tasks.append(task)
     files = spec.pop("files", None)
+    target = " ".join(task["name"] for task in tasks)
     spec = {
         "entrypoint": "task",
-        "templates": [{"name": "task", "dag": {"tasks": tasks}}, *templates],
+        "templates": [{"name": "task", "dag": {"tasks": tasks, "target": target}}, *templates],
         **spec,
     }
     return rendered(name, spec, files)

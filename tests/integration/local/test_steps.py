@@ -49,6 +49,13 @@ async def test_continue_on(plain: LocalEngine):
     assert told.lines["b"] == ["on"]
 
 
+async def test_a_step_that_may_fail_does_not_hide_the_failure_before_it(plain: LocalEngine):
+    build, notify = script("build", "exit 3"), script("notify", "echo never", go_on=True)
+    told = await watch(plain, await plain.submit(dag(build, notify)))
+    assert told.phase == "Failed"
+    assert told.node("notify")[0] == "Omitted"
+
+
 async def test_a_step_ends_at_its_timeout(plain: LocalEngine):
     source = "echo begun; sleep 60 & wait"
     told = await watch(

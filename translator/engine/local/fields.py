@@ -67,6 +67,7 @@ WORKFLOW = frozenset(
 POD = frozenset(
     ["inputs", "outputs", "volumes", "activeDeadlineSeconds", "script", "container", "containerSet"]
 )
+DAG = frozenset(["tasks", "target"])
 DAG_TASK = frozenset(
     ["name", "template", "arguments", "dependencies", "depends", "continueOn", "displayName"]
 )

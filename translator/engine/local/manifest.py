@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from translator.engine.local.containers import Surroundings, read_container
-from translator.engine.local.fields import CONTAINER_SET, DAG_TASK, POD, WORKFLOW, sort_out
+from translator.engine.local.fields import CONTAINER_SET, DAG, DAG_TASK, POD, WORKFLOW, sort_out
 from translator.engine.local.plan import Container, Output, Plan, Pod
 from translator.engine.local.refusal import refused
 from translator.engine.local.templating import check_argument, check_inputs
@@ -43,17 +43,21 @@ def read_plan(rendered: Rendered) -> Plan:
     )
     defaults = spec.get("templateDefaults") or {}
     pods: list[Pod]
+    targets: tuple[str, ...]
     if "containerSet" in root:
         pod, more = _container_set(root, defaults, around, rendered.name)
         pods = [pod]
+        targets = tuple(container.step for container in pod.containers)
         ignored += more
     elif "dag" in root:
         pods = []
+        ignored += sort_out(root["dag"], DAG, "dag", "")
         for task in root["dag"].get("tasks") or ():
             pod, more = _dag_task(task, templates, defaults, around)
             pods.append(pod)
             ignored += more
         _check_order(pods)
+        targets = _targets(root["dag"], pods)
     else:
         raise refused(f"template {entrypoint}", "the local engine's entrypoint is a DAG or a containerSet")
     return Plan(
@@ -62,6 +66,7 @@ def read_plan(rendered: Rendered) -> Plan:
         entrypoint=entrypoint,
         container_set="containerSet" in root,
         pods=tuple(pods),
+        targets=targets,
         timeout=_seconds(spec.get("activeDeadlineSeconds"), "spec.activeDeadlineSeconds"),
         ignored=tuple(dict.fromkeys(ignored)),
     )
@@ -146,6 +151,18 @@ def _check_order(pods: Sequence[Pod]) -> None:
         if not set(pod.dependencies) <= earlier:
             raise refused(pod.task, "depends on a step that does not come before it")
         earlier.add(pod.task)
+
+
+def _targets(dag: Mapping[str, Any], pods: Sequence[Pod]) -> tuple[str, ...]:
+    """The tasks by which Argo judges a DAG: those that ``target`` names, else those that no other needs."""
+    needed = {name for pod in pods for name in pod.dependencies}
+    target = str(dag.get("target") or "")
+    if not target:
+        return tuple(pod.task for pod in pods if pod.task not in needed)
+    names = tuple(target.split(" "))
+    if set(names) != {pod.task for pod in pods}:
+        raise refused("the DAG's target", "the local engine runs a DAG as a whole: it has to name every task")
+    return names
 
 
 def _parameters(arguments: Mapping[str, Any] | None, step: str) -> dict[str, str]:

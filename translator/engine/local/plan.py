@@ -128,6 +128,7 @@ class Plan:
 
     Attributes:
         container_set: whether the entrypoint is a containerSet (one pod) rather than a DAG.
+        targets: the steps whose ends decide how the whole ends.
         timeout: seconds of the Workflow's activeDeadlineSeconds, if it has one.
         ignored: the manifest's fields that have no effect here and that a user may care for, as
             (step or empty, field).
@@ -138,6 +139,7 @@ class Plan:
     entrypoint: str
     container_set: bool
     pods: tuple[Pod, ...]
+    targets: tuple[str, ...]
     timeout: float | None = None
     ignored: tuple[tuple[str, str], ...] = ()
 

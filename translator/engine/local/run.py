@@ -249,7 +249,7 @@ class Run:
         return not spoils(end, pod)
 
     def _finish(self, pods: Mapping[str, Pod], *, root: str) -> None:
-        phase, message = conclude(self._ends, pods, self._stopped)
+        phase, message = conclude(self._ends, pods, self._plan.targets, self._stopped)
         self._tell(self._board.finish, phase, message=message, root=root if phase != "Succeeded" else "")
 
     def _tell(self, change: Callable[..., None], *args: Any, **more: Any) -> None:

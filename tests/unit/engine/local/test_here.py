@@ -26,7 +26,7 @@ def container(**more: Any) -> Container:
 
 def notices(tmp_path: Path, *containers: Container, ignored: tuple[tuple[str, str], ...] = ()) -> list[str]:
     pods = tuple(Pod(one.step, one.step, (one,)) for one in containers)
-    plan = Plan("wf", "default", "task", container_set=False, pods=pods, ignored=ignored)
+    plan = Plan("wf", "default", "task", container_set=False, pods=pods, targets=(), ignored=ignored)
     return [str(notice) for notice in runner(tmp_path).examine(plan)]
 
 

@@ -97,6 +97,18 @@ def test_an_optional_key_that_is_missing_is_no_variable():
     assert (variable.name, variable.value, variable.expands) == ("A", "text", False)
 
 
+def two_steps(**dag: Any) -> Rendered:
+    tasks = [{"name": "a", "template": "a"}, {"name": "b", "template": "a", "dependencies": ["a"]}]
+    made = manifest(step(), tasks=tasks)
+    made.workflow["spec"]["templates"][0]["dag"].update(dag)
+    return made
+
+
+def test_a_dag_is_judged_by_its_target_or_else_by_its_last_task():
+    assert read_plan(two_steps(target="a b")).targets == ("a", "b")
+    assert read_plan(two_steps()).targets == ("b",)
+
+
 def task(**more: Any) -> list[dict[str, Any]]:
     return [{"name": "a", "template": "a", **more}]
 
@@ -116,6 +128,9 @@ def with_body(**fields: Any) -> Rendered:
         (manifest({"name": "a", "http": {"url": "x"}}), "the template's field http"),
         (manifest({"name": "a"}), "script and container templates"),
         (manifest(step(), tasks=task(when="false")), "the DAG task's field when"),
+        (two_steps(target="a"), "has to name every task"),
+        (two_steps(target="a b c"), "has to name every task"),
+        (two_steps(failFast=False), "the dag's field failFast"),
         (manifest(step(), tasks=task(template="b")), "no template named 'b'"),
         (manifest(step(), tasks=task(dependencies=["z"])), "does not come before it"),
         (manifest(step(), tasks=task(depends="b.Failed || c")), "does not know the condition"),
