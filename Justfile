@@ -43,11 +43,11 @@ render *args:
 
 # tests on a real cluster (needs KUBECONFIG; see docs/cluster.md)
 e2e *args:
-    pytest {{ if args =~ '(^| )tests/' { "" } else { "tests/e2e" } }} {{ args }}
+    pytest {{ if args =~ '(^| )tests/' { "" } else { "tests/e2e tests/outside/test_cluster_hands.py" } }} {{ args }}
 
 # faults made on purpose, at most 15 minutes; --seed replays a run (docs/reliability.md)
 faults *args:
-    pytest {{ if args =~ '(^| )tests/' { "" } else { "tests/faults" } }} --numprocesses=2 --dist=worksteal {{ args }}
+    pytest {{ if args =~ '(^| )tests/' { "" } else { "tests/faults tests/outside/test_local_faults.py" } }} --numprocesses=2 --dist=worksteal {{ args }}
 
 # ten minutes of mixed load, after which nothing may have grown (--minutes N)
 soak *args:
