@@ -118,6 +118,13 @@ class Service:
             "/api/v1/manager/agent/task/cloud_native", {"action": "retry", "taskId": task_id}
         )
 
+    async def ended(self, task_id: str, seconds: float) -> None:
+        """Wait until the service itself knows that a task has ended."""
+        until = time.monotonic() + seconds
+        while (told := (await self.get(f"/api/v1/tasks/{task_id}"))[1])["phase"] in ("Pending", "Running"):
+            assert time.monotonic() < until, told
+            await asyncio.sleep(0.05)
+
     async def metrics(self) -> str:
         async with aiohttp.ClientSession() as session, session.get(self.url + "/metrics") as answer:
             return await answer.text()
