@@ -9,8 +9,8 @@ import pytest
 
 HERE = Path(__file__).parent
 ALLOWED = {*sys.stdlib_module_names, "aiohttp", "pytest", "pytest_asyncio"}
-SHARED_FIXTURES = {"valkey", "redis", "store", "stage", "forks"}
-"""Of the other tests' conftest files."""
+SHARED_FIXTURES = {"valkey", "redis", "store"}
+"""Of the conftest file that stands above."""
 
 
 def imported(tree: ast.AST) -> Iterator[str]:
