@@ -57,6 +57,7 @@ soak *args:
 bench *args:
     python benchmarks/run.py {{ args }}
     python benchmarks/service.py
+    python benchmarks/linear.py
 
 # figures on a real cluster (needs KUBECONFIG; see docs/cluster.md)
 bench-cluster *args:

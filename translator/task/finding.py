@@ -29,8 +29,14 @@ class Finding:
         return Problem(self.severity, path, line, column, message, hint, self.code)
 
 
+LONGEST = 600
+"""Characters of a message or a hint: what the user wrote is quoted, but no more than a few lines of it."""
+
+
 def printable(text: str) -> str:
-    """The text on one line: what a terminal would obey, and line ends, as escapes."""
+    """The text on one line, cut in its middle if it is long: what a terminal would obey is an escape."""
+    if len(text) > LONGEST:
+        text = f"{text[: LONGEST - 200]} … {text[-197:]}"
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

@@ -58,6 +58,8 @@ def _schema(rules: Rules, language: str, *, own: bool, optional: bool = False) -
     for ours, theirs in (("min", "minimum"), ("max", "maximum")):
         if ours in rules:
             result[theirs] = rules[ours]
+    if "string" in types and "maxlength" in rules:
+        result["maxLength"] = rules["maxlength"]
     if "list" in types:
         result |= _list(rules, language, own=own)
     elif "dict" in types:
@@ -76,7 +78,8 @@ def _list(rules: Rules, language: str, *, own: bool) -> dict[str, Any]:
 
 def _object(rules: Rules, language: str, *, own: bool, optional: bool) -> dict[str, Any]:
     if "schema" not in rules:
-        return {"additionalProperties": _schema(rules["valuesrules"], language, own=own)}
+        most = {"maxProperties": rules["maxlength"]} if "maxlength" in rules else {}
+        return {"additionalProperties": _schema(rules["valuesrules"], language, own=own), **most}
     fields: dict[str, Rules] = rules["schema"]
     result: dict[str, Any] = {
         "properties": {

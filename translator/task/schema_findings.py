@@ -105,7 +105,10 @@ def _finding(error: ValidationError, path: Path, root: Node) -> Finding:
             message, hint, code = f"{error.value} is out of range", f"at most {bound}", "out-of-range"
         case errors.MIN_LENGTH.code:
             message, hint, code = f"{path[-1]} is empty", f"at least {bound}", "empty"
-        case _:  # MAX_LENGTH is the only other rule in the schemas
+        case _ if isinstance(error.value, str):  # MAX_LENGTH is the only other rule in the schemas
+            message = f"{path[-1]} has {len(error.value)} characters"
+            hint, code = f"at most {bound}", "too-long"
+        case _:
             message, hint, code = f"{len(error.value)} entries are too many", f"at most {bound}", "too-many"
     return Finding(path, message, hint, code, at_key="keysrules" in error.schema_path)
 

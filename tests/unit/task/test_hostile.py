@@ -185,3 +185,33 @@ ANYTHING = st.recursive(
 )
 def test_any_shape_of_data_raises_nothing(document):
     survives("\n".join(f"{key}: {value}" for key, value in document.items()))
+
+
+@pytest.mark.parametrize(
+    ("task", "path"),
+    [
+        ("timeout: " + "1h" * 200_000, "timeout"),
+        (f"taskSpec: {{displayName: {'x' * 4097}}}", "taskSpec.displayName"),
+        (f"taskSpec: {{description: {'x' * 65_537}}}", "taskSpec.description"),
+        (f"podTemplate: {{schedulerName: {'x' * 4097}}}", "podTemplate.schedulerName"),
+    ],
+)
+def test_a_text_that_is_too_long_is_told_at_once(task, path):
+    started = time.process_time()
+    found = [p for p in parse_task(task, task_id="t").problems if p.code == "too-long"]
+    assert [p.path for p in found] == [path]
+    assert time.process_time() - started < 2
+
+
+def test_a_list_or_mapping_has_a_limit():
+    many = ", ".join(f"k{n}: v" for n in range(1001))
+    task = f"podTemplate: {{nodeSelector: {{{many}}}, tolerations: [{'{key: a},' * 1001}]}}"
+    found = [p.path for p in parse_task(task, task_id="t").problems if p.code == "too-many"]
+    assert sorted(found) == ["podTemplate.nodeSelector", "podTemplate.tolerations"]
+
+
+def test_a_message_quotes_no_more_than_a_few_lines():
+    image = "x y" * 1000
+    text = f"taskSpec: {{displayName: x, steps: [{{name: a, image: {image}}}]}}"
+    problems = parse_task(text, task_id="t").problems
+    assert max(len(p.text("f")) for p in problems) < 1500

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from translator.task.document import MAX_BYTES
 from translator.task.duration import parse_duration
 from translator.task.names import Fault, env_name_fault, qualified_name_fault, subdomain_fault
-from translator.task.schema.kinds import Rules, check, flag, mapping, quantity, sequence, text
+from translator.task.schema.kinds import MOST_ENTRIES, Rules, check, flag, mapping, quantity, sequence, text
 from translator.task.schema.volumes import FIELD_REF, RESOURCE_FIELD_REF, VOLUME
 
 _LONGEST_DURATION = 64
@@ -15,7 +16,7 @@ _STANDARD_RESOURCES = ("cpu", "memory", "ephemeral-storage")
 
 def _duration_fault(value: str) -> Fault | None:
     if len(value) > _LONGEST_DURATION:
-        return f"a duration of {len(value)} characters is too long", f"at most {_LONGEST_DURATION}"
+        return None  # told as that
     hint = 'a number and a unit (ns, us, ms, s, m, h), such as "300ms", "10s", "1h30m"'
     try:
         ns = parse_duration(value)
@@ -34,11 +35,12 @@ def _resource_fault(name: str) -> Fault | None:
 
 def timeout() -> Rules:
     """A duration as Go reads it, longer than zero; empty means "not set", as it does everywhere."""
-    return text(find=_duration_fault, code="bad-duration")
+    return text(find=_duration_fault, code="bad-duration", longest=_LONGEST_DURATION)
 
 
 _AMOUNTS: Rules = {
     "type": ["dict", "null-word"],
+    "maxlength": MOST_ENTRIES,
     "nullable": True,
     "keysrules": {"check_with": check(_resource_fault, "unknown-resource")},
     "valuesrules": quantity(required=True),
@@ -52,7 +54,7 @@ ENV = sequence(
     mapping(
         {
             "name": text(required=True, find=env_name_fault, code="bad-env-name"),
-            "value": text(),
+            "value": text(longest=MAX_BYTES),  # `translator.task.rules` counts its bytes
             "valueFrom": mapping(
                 {
                     "configMapKeyRef": mapping(_KEY_REF),

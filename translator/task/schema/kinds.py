@@ -20,6 +20,15 @@ Rules = dict[str, Any]
 
 INT32 = (1 << 31) - 1
 INT64 = (1 << 63) - 1
+
+LONGEST_TEXT = 4096
+"""Characters of a text whose field says nothing else: the longest path that Linux takes."""
+
+LONGEST_ANNOTATION = 256 * 1024
+"""Characters of a text with a name of its own: Kubernetes' limit for all annotations together."""
+
+MOST_ENTRIES = 1000
+"""Entries of a list or a mapping whose field says nothing else."""
 _OCTAL = re.compile(r"0[0-7]+")
 
 
@@ -40,10 +49,10 @@ def text(
     allowed: Sequence[str] = (),
     find: Callable[[str], Fault | None] | None = None,
     code: str = "bad-name",
-    empty: bool = True,
+    longest: int = LONGEST_TEXT,
 ) -> Rules:
     """A string; ``find`` looks for faults in one that is not empty. A required one may not be empty."""
-    rules: Rules = {"type": "string", "nullable": not required, "empty": empty and not required}
+    rules: Rules = {"type": "string", "nullable": not required, "empty": not required, "maxlength": longest}
     if required:
         rules["required"] = True
     if allowed:
@@ -90,17 +99,16 @@ def mapping(
 
 
 def sequence(
-    of: Rules, *, required: bool = False, minimum: int = 0, maximum: int = 0, blanks: bool = False
+    of: Rules, *, required: bool = False, minimum: int = 0, maximum: int = MOST_ENTRIES, blanks: bool = False
 ) -> Rules:
     """A list; ``blanks`` says that an item that is null or was cleaned away is left out."""
     kinds = of["type"]
     if not blanks and isinstance(kinds, list):
         kinds = [kind for kind in kinds if kind != "null-word"]
-    rules = _optional("list", required) | {"schema": of | {"nullable": blanks, "type": kinds}}
+    items = of | {"nullable": blanks, "type": kinds}
+    rules = _optional("list", required) | {"schema": items, "maxlength": maximum}
     if minimum:
         rules["minlength"] = minimum
-    if maximum:
-        rules["maxlength"] = maximum
     return rules
 
 
@@ -111,12 +119,14 @@ def texts() -> Rules:
 
 def texts_by_name() -> Rules:
     """A mapping of the user's own names to strings."""
-    return _optional("dict", required=False) | {"valuesrules": {"type": "string"}}
+    values = {"type": "string", "maxlength": LONGEST_ANNOTATION}
+    return _optional("dict", required=False) | {"maxlength": MOST_ENTRIES, "valuesrules": values}
 
 
 def labels() -> Rules:
     """A mapping of label keys to label values."""
     return _optional("dict", required=False) | {
+        "maxlength": MOST_ENTRIES,
         "keysrules": {"check_with": check(qualified_name_fault, "bad-name")},
         "valuesrules": {"type": "string", "check_with": check(label_value_fault, "bad-name")},
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from translator.task.document import MAX_BYTES
 from translator.task.image import image_fault
 from translator.task.names import Fault, label_fault
 from translator.task.schema.fields import COMPUTE_RESOURCES, ENV, timeout
@@ -17,12 +18,12 @@ def _working_dir_fault(path: str) -> Fault | None:
 STEP = mapping(
     {
         "args": said(
-            sequence(text()),
+            sequence(text(longest=MAX_BYTES)),
             "Arguments of command. $(VAR) stands for an environment variable.",
             "command 的参数；$(VAR) 会替换为环境变量的值。",
         ),
         "command": said(
-            sequence(text()),
+            sequence(text(longest=MAX_BYTES)),
             "The program to run, instead of a script.",
             "要执行的命令，与 script 二选一。",
         ),
@@ -57,7 +58,7 @@ STEP = mapping(
             "步骤出错时：stopAndFail 结束任务，continue 继续执行。默认 stopAndFail。",
         ),
         "script": said(
-            text(),
+            text(longest=MAX_BYTES),
             "The script to run. Its first line may name an interpreter (#!); without one it is /bin/sh, with "
             "set -e.",
             "要执行的脚本；首行可用 #! 指定解释器，否则用 /bin/sh 并开启 set -e。",

@@ -13,7 +13,7 @@ MAX_STEPS = 1_000
 _TASK_SPEC = mapping(
     {
         "description": said(
-            text(),
+            text(longest=64 * 1024),
             "What the task is for. Argo's UI shows it.",
             "任务描述；会显示在 Argo 界面。",
         ),
