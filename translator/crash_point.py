@@ -34,6 +34,7 @@ class Step(StrEnum):
     REVOKE = "revoke"
     PARK = "park"
     UNPARK = "unpark"
+    SHORTEN = "shorten"
     SHRINK = "shrink"
     FORGET = "forget"
     WAIT = "wait"

@@ -16,8 +16,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 LOCAL = {Step.START_PROCESS}
 """Steps that only the local engine takes."""
 
-AFTER_A_LOSS = {Step.REBUILD}
-"""Only after Redis has lost data, when lines may come again: tests of the reconciler kill there."""
+ELSEWHERE = {Step.REBUILD, Step.SHORTEN}
+"""Only after a loss, or what is too large to be sent: test_redis and test_request_size kill there."""
 
 SHARED = {Step.ACCEPT, Step.BEGIN, Step.APPEND, Step.SEND, Step.ACKNOWLEDGE, Step.RELEASE, Step.REVOKE}
 """Steps that are tried with both engines."""
@@ -87,7 +87,7 @@ async def killed_and_started_again(stage, crash_at):
         await asyncio.gather(playing, return_exceptions=True)
 
 
-@pytest.mark.parametrize("point", sorted(p for p in POINTS if step_of(p) not in LOCAL | AFTER_A_LOSS))
+@pytest.mark.parametrize("point", sorted(p for p in POINTS if step_of(p) not in LOCAL | ELSEWHERE))
 async def test_with_argo(stage, hold, seed, point):
     step = step_of(point)
     settings = {"KEEP_LOG_BYTES": 300}

@@ -20,6 +20,7 @@ from translator.agent_server.protocol import (
     encode_question,
     parse_held,
     parse_known,
+    questions,
 )
 from translator.agent_server.verdict import (
     DENIED_PAUSE_S,
@@ -34,6 +35,8 @@ from translator.agent_server.verdict import (
 from translator.errors import PermanentError, TemporaryError
 
 _log = structlog.get_logger()
+
+MAX_QUESTION = 1024 * 1024
 
 MAX_ANSWER = 4 * 1024 * 1024
 
@@ -50,6 +53,7 @@ class AgentServerClient:
     Args:
         base_url: agent-server's address (``http://`` or ``https://``), with a path prefix where it has one.
         events_path: where below it events go.
+        max_bytes: of one question; events are sent as they are given.
         token: sent as a bearer token, if any.
         session: used and not closed; without one the client makes its own and closes it in `close`.
         timeout: seconds for one call from the connection to the answer's last byte.
@@ -65,6 +69,7 @@ class AgentServerClient:
         base_url: str,
         *,
         events_path: str = EVENTS_PATH,
+        max_bytes: int = MAX_QUESTION,
         token: str = "",
         session: aiohttp.ClientSession | None = None,
         timeout: float = 30.0,
@@ -72,6 +77,7 @@ class AgentServerClient:
         now: Callable[[], datetime] = _utc_now,
     ) -> None:
         self._url = join(base_url, events_path)
+        self._max_bytes = max_bytes
         self._headers = {"Content-Type": "application/json", "Accept": "application/json"}
         self.show(token)
         self._session = session
@@ -136,7 +142,10 @@ class AgentServerClient:
             TemporaryError: as `send`.
             PermanentError: agent-server does not take such a question.
         """
-        return await self._post(encode_question(attempts), parse_known)
+        known: dict[tuple[str, int], Known] = {}
+        for part in questions(attempts, self._max_bytes):
+            known |= await self._post(encode_question(part), parse_known)
+        return known
 
     async def _post(self, content: bytes, read: Callable[[bytes], _T]) -> _T:
         if (left := self._not_before - time.monotonic()) > 0:

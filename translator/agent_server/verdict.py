@@ -19,6 +19,13 @@ DENIED_PAUSE_S: Final = 30.0
 
 MAX_RETRY_AFTER: Final = 3600.0
 
+TOO_LARGE: Final = 413
+"""Content Too Large (RFC 9110, 15.5.14): said by proxies too, nginx for one where more than 1 MiB come."""
+
+TOO_LARGE_REMEDY: Final = (
+    "set maxRequestBytes to what agent-server, and each proxy before it, takes; then replay the parked events"
+)
+
 DENIAL_REMEDY: Final = "check agent-server's address, the events path and the token"
 
 EXCERPT: Final = 200
@@ -41,6 +48,10 @@ class DeniedError(TemporaryError):
     """Agent-server denies us the whole connection: no event is at fault, and all of them wait."""
 
 
+class TooLargeError(PermanentError):
+    """The request has too many bytes for agent-server, or for a proxy before it: fewer events may pass."""
+
+
 def is_denial(status: int) -> bool:
     """Whether the status is about who asks or where, whatever the request brings."""
     return status in DENIALS or 300 <= status < 400
@@ -58,6 +69,8 @@ def failure(url: str, status: int, excerpt: str, wait: float | None) -> Temporar
     message = _answered(url, status, excerpt)
     if is_passing(status):
         return TemporaryError(message, retry_after=wait)
+    if status == TOO_LARGE:
+        return TooLargeError(message, reason="AgentServerRefused", remedy=TOO_LARGE_REMEDY)
     return PermanentError(
         message,
         reason="AgentServerRefused",

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 LONGEST = 1 << 20
 """Bytes of the longest line kept whole; a longer one comes in pieces, so that memory stays bounded."""
 
+CUT = " [cut: the line goes on in the next]"
+"""Ends every piece but the last of a line that is too large to be told whole."""
+
 
 class Lines:
     r"""Cuts a stream of bytes into lines, whatever chunks it arrives in.

@@ -21,6 +21,7 @@ from translator.service.reactions import Parts, Reactions
 from translator.service.reconcile import SETTLE_S, Flows, Reconciler
 from translator.service.recovery import Recovery, Witness
 from translator.service.replica import Replica
+from translator.service.request import RequestLimit
 from translator.service.service import Service
 from translator.service.submit import Submitter
 from translator.service.sweep import Sweep, Wakers
@@ -41,6 +42,7 @@ def assemble(
     *,
     url_of: Callable[[WorkflowRef], str] = lambda _: "",
     row_limit: int = 1000,
+    limit: RequestLimit | None = None,
     parallel_submissions: int = 8,
     parallel_deliveries: int = 16,
     linger_seconds: float = 0.0,
@@ -65,6 +67,7 @@ def assemble(
         translation: how tasks become Workflows.
         url_of: where people watch a Workflow; empty: that is not known.
         row_limit: log lines in one event and one request.
+        limit: how large a request to agent-server may be.
         parallel_submissions: at once.
         parallel_deliveries: at once.
         linger_seconds: how long an event may wait for others to share a request with.
@@ -81,6 +84,7 @@ def assemble(
         on_emptied: as `Deliverer` has it.
     """
     metrics = metrics or Metrics()
+    limit = limit or RequestLimit()
     catalogue = store.catalogue()
     changes = Changes()
     if replica is not None:
@@ -96,6 +100,7 @@ def assemble(
         sender,
         row_limit=row_limit,
         parallel=parallel_deliveries,
+        limit=limit,
         linger_s=linger_seconds,
         metrics=metrics,
         on_emptied=on_emptied,
@@ -106,6 +111,7 @@ def assemble(
         store,
         engine,
         row_limit=row_limit,
+        limit=limit,
         on_events=reactions.grown,
         on_unknown=reactions.unknown,
         on_set_back=reactions.ahead,

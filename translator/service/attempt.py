@@ -11,14 +11,15 @@ from tenacity import AsyncRetrying, retry_if_exception_type
 
 from translator.errors import PermanentError, TemporaryError
 from translator.observe import reasons
-from translator.observe.event import Event
+from translator.observe.event import Event, Kind, encode
 from translator.observe.masking import Mask
 from translator.observe.observation import LogEnd, Observation, Verdict, WorkflowGone, WorkflowRef
 from translator.observe.reducer import observe
-from translator.observe.state import TaskState
+from translator.observe.state import StepState, TaskState
 from translator.service import clock
 from translator.service.engine import Engine
 from translator.service.log_batches import regroup
+from translator.service.request import RequestLimit
 from translator.service.retry import pause, tell
 from translator.store.record import Record
 from translator.store.store import Store
@@ -28,6 +29,9 @@ _QUEUE = 256
 
 _FIRST_SIGHT_S = 5.0
 """A deadline that passed while nobody looked waits so long for a sight of the Workflow: it may have ended."""
+
+_TIME = 32
+"""Bytes by which a line's own time may be longer than ours, and a comma."""
 
 _log = structlog.get_logger()
 
@@ -48,6 +52,7 @@ class Attempt:
         record: the task as stored.
         ref: the Workflow.
         row_limit: log lines in one event.
+        limit: how large a request to agent-server, and so an event, may be.
         on_events: called with the taskId and its state when its outbox has grown.
         mask: hides the task's secret parameters in all that is stored and told.
     """
@@ -60,6 +65,7 @@ class Attempt:
         ref: WorkflowRef,
         *,
         row_limit: int,
+        limit: RequestLimit,
         on_events: Callable[[str, TaskState], None],
         mask: Mask,
     ) -> None:
@@ -68,6 +74,7 @@ class Attempt:
         self._record = record
         self._ref = ref
         self._row_limit = row_limit
+        self._limit = limit
         self._on_events = on_events
         self._mask = mask
         self._queue: asyncio.Queue[Observation | _Ended] = asyncio.Queue(_QUEUE)
@@ -135,7 +142,7 @@ class Attempt:
     async def _store_batch(self, batch: list[Observation | _Ended]) -> None:
         """Reduce and store what is there; then act on what it says."""
         seen = [self._mask.observation(each) for each in batch if not isinstance(each, _Ended)]
-        await self._append(regroup(seen, self._row_limit))
+        await self._append(regroup(seen, self._row_limit, self._room()))
         if seen:
             self._seen.set()
         self._gone = self._gone or any(isinstance(each, WorkflowGone) for each in seen)
@@ -145,6 +152,16 @@ class Attempt:
         for each in batch:
             if isinstance(each, _Ended) and not self._record.state.final:
                 await self._cut_off(each.error)
+
+    def _room(self) -> int:
+        """Bytes for the lines of one log event."""
+        state = self._record.state
+        names = max(state.steps, key=lambda step: len(encode(step.name)), default=StepState(""))
+        bare = Event(
+            state.task_id, state.agent_id, state.attempt, 2**53, clock.rfc3339(), Kind.LOG,
+            {"step": names.name, "lines": []},
+        )  # fmt: skip
+        return self._limit.events - len(encode(bare.as_json())) - _TIME
 
     async def _append(self, observations: Iterable[Observation]) -> None:
         state = self._record.state

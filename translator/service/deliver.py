@@ -14,13 +14,15 @@ from typing import Any, Protocol
 
 import structlog
 
-from translator.agent_server.verdict import DeniedError
+from translator.agent_server.verdict import DeniedError, TooLargeError
 from translator.crash_point import Step, around
 from translator.errors import PermanentError, TemporaryError, TranslatorError
+from translator.observe.event import encode, fitted
 from translator.service.lane import Lane, Turn
 from translator.service.metrics import Metrics
-from translator.service.request import Outcome, Part, first_batch, grouped
+from translator.service.request import SMALLEST, Outcome, Part, RequestLimit, first_batch, grouped
 from translator.service.workers import Workers
+from translator.store.kept import Kept
 from translator.store.log_cap import HEAD_EVENTS
 from translator.store.store import Store
 
@@ -44,7 +46,13 @@ class Sender(Protocol):
         """Why agent-server denies us the connection (a wrong token or address); empty: it does not."""
 
     async def send(self, events: Sequence[Mapping[str, Any]]) -> dict[tuple[str, int], int]:
-        """Send one batch; returns the highest seq that agent-server now holds, by (taskId, attempt)."""
+        """Send one batch; returns the highest seq that agent-server now holds, by (taskId, attempt).
+
+        Raises:
+            TooLargeError: fewer events may be taken.
+            PermanentError: agent-server refuses this batch.
+            TemporaryError: the same events may be taken later.
+        """
 
 
 class Deliverer:
@@ -54,6 +62,7 @@ class Deliverer:
         store: where the outbox is.
         sender: one call, no retry inside.
         row_limit: log lines (any other event counts as one) in one request.
+        limit: how large a request may be; none is larger.
         parallel: requests at once, half of them in each lane; at least one in each.
         linger_s: how long an event may wait for others to share a request with.
         metrics: told what is sent, held and refused.
@@ -69,6 +78,7 @@ class Deliverer:
         *,
         row_limit: int,
         parallel: int,
+        limit: RequestLimit | None = None,
         linger_s: float = 0.0,
         metrics: Metrics | None = None,
         on_emptied: Callable[[str, int, int], None] = lambda *_: None,
@@ -80,6 +90,7 @@ class Deliverer:
         self._store = store
         self._sender = sender
         self._row_limit = row_limit
+        self._limit = limit or RequestLimit()
         self._metrics = metrics or Metrics()
         self._on_emptied = on_emptied
         light = max(1, parallel // 2)
@@ -136,7 +147,7 @@ class Deliverer:
 
     async def _serve_light(self, turns: Sequence[Turn[Outcome]]) -> None:
         parts = await asyncio.gather(*(self._part(turn, _LIGHT_BYTES) for turn in turns))
-        for group in grouped([part for part in parts if part], self._row_limit):
+        for group in grouped([part for part in parts if part], self._row_limit, self._limit.events):
             await self._send(group)
 
     async def _serve_heavy(self, turns: Sequence[Turn[Outcome]]) -> None:
@@ -158,7 +169,10 @@ class Deliverer:
         if limit is not None and sum(len(each.text) for each in kept) > limit:
             turn.done(Outcome.HEAVY)
             return None
-        batch, events = first_batch(kept, self._row_limit)
+        batch, events = first_batch(kept, self._row_limit, self._limit.events)
+        if len(batch) == 1 and (short := self._shorter(batch[0], events[0], self._limit.most)):
+            await self._shorten(turn, batch[0], short)
+            return None
         all_of_it = len(batch) == len(kept)
         more = not all_of_it or len(kept) == count
         # as many as will fit next time, and one that shows whether there are more
@@ -169,6 +183,9 @@ class Deliverer:
         try:
             with around(Step.SEND):
                 held = await self._sender.send([event for part in parts for event in part.events])
+        except TooLargeError as error:
+            await self._send_less(parts, error)
+            return
         except PermanentError as error:
             if len(parts) > 1:
                 # which of them is refused shows when each goes alone
@@ -184,6 +201,51 @@ class Deliverer:
             return
         self._metrics.delivered(sum(len(part.kept) for part in parts), sum(part.rows for part in parts))
         await asyncio.gather(*(self._acknowledge(part, held) for part in parts))
+
+    @staticmethod
+    def _shorter(kept: Kept, event: Mapping[str, Any], most: int) -> Mapping[str, Any] | None:
+        """What is told in the place of an event that alone is larger than a request may be.
+
+        It was stored while the limit was higher. None: it is small enough, or cannot be any shorter.
+        """
+        if kept.size <= most or (size := len(encode(event))) <= most:
+            return None
+        short = fitted(event, most)
+        return short if len(encode(short)) < size else None
+
+    async def _send_less(self, parts: Sequence[Part], error: TooLargeError) -> None:
+        """What was refused as too large goes again in two requests, down to one event."""
+        size = len(encode([event for part in parts for event in part.events]))
+        self._metrics.delivery_failed("too large")
+        if size > SMALLEST:
+            self._limit.refused(size)
+        if len(parts) > 1:
+            half = len(parts) // 2
+            await self._send(parts[:half])
+            await self._send(parts[half:])
+        elif len(parts[0].kept) > 1:
+            await self._send([parts[0].first_half()])
+        elif short := self._shorter(parts[0].kept[0], parts[0].events[0], self._limit.events):
+            await self._shorten(parts[0].turn, parts[0].kept[0], short)
+        else:
+            # it is not the size that is refused, or nothing can be left out
+            await self._park(parts[0], error)
+
+    async def _shorten(self, turn: Turn[Outcome], kept: Kept, short: Mapping[str, Any]) -> None:
+        """Have a shorter event told in the place of one that cannot be sent, durably; of log lines, a gap."""
+        try:
+            await self._store.shorten(turn.task_id, kept.attempt, kept.seq, short)
+        except TranslatorError as trouble:
+            turn.failed(trouble)
+            return
+        _log.error(
+            "an event is larger than a request to agent-server may be: a shorter one is told",
+            taskId=turn.task_id,
+            attempt=kept.attempt,
+            seq=kept.seq,
+            lostLines=short.get("missing", 0),
+        )
+        turn.done(Outcome.MORE)
 
     async def _acknowledge(self, part: Part, held: Mapping[tuple[str, int], int]) -> None:
         task_id, first, last = part.turn.task_id, part.kept[0].seq, part.kept[-1].seq

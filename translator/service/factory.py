@@ -26,6 +26,7 @@ from translator.service.metrics import Metrics
 from translator.service.options import options
 from translator.service.reload import Reload
 from translator.service.replica import Replica
+from translator.service.request import RequestLimit
 from translator.service.service import Service
 from translator.service.template import load_template
 from translator.service.translation import Translation
@@ -113,6 +114,7 @@ async def running(settings: Settings, *, engine: Engine | None = None) -> AsyncI
         tenure = Tenure()
         metrics = Metrics()
         metrics.shards_in_all(settings.shards)
+        limit = RequestLimit(settings.max_request_bytes)
         store = Store(
             redis,
             shards=settings.shards,
@@ -122,6 +124,7 @@ async def running(settings: Settings, *, engine: Engine | None = None) -> AsyncI
             keep_s=settings.keep_finished_seconds,
             keep_bytes=settings.keep_log_bytes,
             spill_bytes=settings.spill_log_bytes,
+            event_bytes=lambda: limit.events,
         )
         await store.open()
         name = _replica_name(settings)
@@ -139,6 +142,7 @@ async def running(settings: Settings, *, engine: Engine | None = None) -> AsyncI
             translation,
             url_of=partial(_url, settings.argo.workflow_url),
             row_limit=settings.row_limit,
+            limit=limit,
             parallel_submissions=settings.parallel_submissions,
             parallel_deliveries=settings.parallel_deliveries,
             linger_seconds=settings.linger_seconds,
@@ -231,9 +235,16 @@ def _sender(settings: Settings, replica: str) -> AgentServerClient | LinkClient:
     url, token = settings.server_address, settings.agent_server_token
     if url.partition("://")[0].lower() in LINK_SCHEMES:
         return LinkClient(
-            url, biz_id=settings.biz_id, token=token, replica=replica, row_limit=settings.row_limit
+            url,
+            biz_id=settings.biz_id,
+            token=token,
+            replica=replica,
+            row_limit=settings.row_limit,
+            max_bytes=settings.max_request_bytes,
         )
-    return AgentServerClient(url, events_path=settings.events_path, token=token)
+    return AgentServerClient(
+        url, events_path=settings.events_path, max_bytes=settings.max_request_bytes, token=token
+    )
 
 
 def _url(pattern: str, ref: WorkflowRef) -> str:

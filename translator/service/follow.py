@@ -14,6 +14,7 @@ from translator.observe.observation import WorkflowRef
 from translator.observe.state import TaskState
 from translator.service.attempt import Attempt
 from translator.service.engine import Engine
+from translator.service.request import RequestLimit
 from translator.service.workers import Workers
 from translator.store.record import Record
 from translator.store.refusal import SetBackError, UnknownTaskError
@@ -31,6 +32,7 @@ class Follower:
         store: where state, cursors and events go, in one transaction.
         engine: what runs Workflows.
         row_limit: log lines in one event.
+        limit: how large a request to agent-server, and so an event, may be.
         on_events: called with the taskId and its state when its outbox has grown.
         on_unknown: called with the taskId where Redis has lost the task.
         on_set_back: compares a record that is older than what was stored with what agent-server holds, and
@@ -44,6 +46,7 @@ class Follower:
         engine: Engine,
         *,
         row_limit: int,
+        limit: RequestLimit,
         on_events: Callable[[str, TaskState], None],
         on_unknown: Callable[[str], None],
         on_set_back: Callable[[str], Awaitable[object]],
@@ -54,6 +57,7 @@ class Follower:
         self._store = store
         self._engine = engine
         self._row_limit = row_limit
+        self._limit = limit
         self._on_events = on_events
         self._mask_of = mask_of
         self._revoked: dict[str, asyncio.Event] = {}
@@ -100,6 +104,7 @@ class Follower:
             record,
             ref,
             row_limit=self._row_limit,
+            limit=self._limit,
             on_events=self._on_events,
             mask=await self._mask(record, ref),
         )

@@ -86,7 +86,7 @@ class Metrics:
         self._lists.labels(resource).inc()
 
     def delivery_failed(self, kind: str) -> None:
-        """Agent-server did not take a request: ``temporary``, ``refused`` or ``denied``."""
+        """Agent-server did not take a request: ``temporary``, ``too large``, ``refused`` or ``denied``."""
         self._failures.labels(kind).inc()
 
     def seen(self, tasks: Sequence[Open]) -> None:

@@ -97,6 +97,13 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(
         default=64 * 1024 * 1024, ge=1024, description="what a request to the API may have"
     )
+    max_request_bytes: int = Field(
+        default=960_000,
+        ge=128 * 1024,
+        le=1024 * 1024,
+        description="bytes that a request to agent-server may have: no more than it, and each proxy before "
+        "it, takes (nginx by default: 1 MiB)",
+    )
     call_seconds: float = Field(
         default=60.0, ge=0, description="how long codo/call waits where the caller does not say it"
     )

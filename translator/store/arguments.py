@@ -6,17 +6,18 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
-from translator.observe.event import Event, Kind
+from translator.observe.event import Event, Kind, fitted
 from translator.observe.observation import WorkflowRef
 from translator.observe.state import TaskState
+from translator.store.log_cap import HEAD_BYTES
 from translator.store.record import NewTask, Rebuilt, Record, dump
 
 
-def accept(task: NewTask, now_ms: int, order: float) -> list[Any]:
+def accept(task: NewTask, now_ms: int, order: float, event_bytes: int = HEAD_BYTES) -> list[Any]:
     """Of `scripts.ACCEPT`."""
     return [
         task.task_id, task.spec_hash, now_ms, order, task.agent_id, dump(task.args), *_state(task.state),
-        *_events(task.events),
+        *_events(task.events, event_bytes),
     ]  # fmt: skip
 
 
@@ -28,6 +29,7 @@ def append(
     workflow: WorkflowRef | None,
     deadline: float | None,
     keep_s: int,
+    event_bytes: int = HEAD_BYTES,
 ) -> list[Any]:
     """Of `scripts.APPEND`."""
     fields: dict[str, Any] = {}
@@ -37,16 +39,20 @@ def append(
         fields["deadline"] = repr(deadline)
     return [
         record.task_id, record.version, *_state(state), int(state.final), keep_s, *_fields(fields),
-        *_events(events),
+        *_events(events, event_bytes),
     ]  # fmt: skip
 
 
-def retry(record: Record, state: TaskState, events: Sequence[Event], order: float) -> list[Any]:
+def retry(
+    record: Record, state: TaskState, events: Sequence[Event], order: float, event_bytes: int = HEAD_BYTES
+) -> list[Any]:
     """Of `scripts.RETRY`."""
-    return [record.task_id, record.version, *_state(state), order, *_events(events)]
+    return [record.task_id, record.version, *_state(state), order, *_events(events, event_bytes)]
 
 
-def rebuild(task_id: str, rebuilt: Rebuilt, now_ms: int, keep_s: int) -> list[Any]:
+def rebuild(
+    task_id: str, rebuilt: Rebuilt, now_ms: int, keep_s: int, event_bytes: int = HEAD_BYTES
+) -> list[Any]:
     """Of `rebuild.REBUILD`."""
     state = rebuilt.state
     fields: dict[str, Any] = {
@@ -64,7 +70,7 @@ def rebuild(task_id: str, rebuilt: Rebuilt, now_ms: int, keep_s: int) -> list[An
     return [
         task_id, "" if rebuilt.version is None else rebuilt.version, now_ms, keep_s, rebuilt.held,
         *_state(state), int(state.final), "0 " * (state.attempt - 1), *_fields(fields),
-        *_events(rebuilt.events),
+        *_events(rebuilt.events, event_bytes),
     ]  # fmt: skip
 
 
@@ -78,17 +84,21 @@ def _fields(fields: dict[str, Any]) -> list[Any]:
     return [len(fields), *chain.from_iterable(fields.items())]
 
 
-def _events(events: Sequence[Event]) -> list[int | str]:
-    """Of each event seq, step, rows and JSON; rows is -1 for what is no log."""
+def _events(events: Sequence[Event], most: int) -> list[int | str]:
+    """Of each event seq, step, rows and JSON; rows is -1 for what is no log.
+
+    None has more than `most` bytes on the wire.
+    """
     fields: list[int | str] = []
     for event in events:
-        is_log = event.kind is Kind.LOG
-        fields += [
-            event.seq,
-            event.body["step"] if is_log else "",
-            len(event.body["lines"]) if is_log else -1,
-            dump(event.as_json()),
-        ]
+        told = event.as_json()
+        text = dump(told)
+        # in ASCII it is never shorter than on the wire
+        if len(text) > most:
+            told = fitted(told, most)
+            text = dump(told)
+        is_log = told["kind"] == Kind.LOG
+        fields += [event.seq, told["step"] if is_log else "", len(told["lines"]) if is_log else -1, text]
     return fields
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from translator.observe.record import known
@@ -18,13 +19,25 @@ class Kept:
     """One event: its place and its JSON text.
 
     Attributes:
+        text: in ASCII, so never shorter than it is on the wire.
         last: the seq of the last event that this one stands for: `seq` itself, but for a gap in the history.
+        whole: bytes of the stored event, where `text` is a shorter one that is told in its place.
     """
 
     attempt: int
     seq: int
     text: bytes
     last: int = 0
+    whole: int = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes that it counts for in a request, with a comma.
+
+        Those of the stored event even if a shorter one is told: SHRINK knows of those alone when it decides
+        which events may be under way.
+        """
+        return max(len(self.text), self.whole) + 1
 
     @property
     def place(self) -> tuple[int, int]:
@@ -68,6 +81,7 @@ def outbox(
     entries: Sequence[Entry],
     gaps: Iterable[Gap],
     count: int,
+    shortened: Mapping[str, str] = MappingProxyType({}),
 ) -> list[Kept]:
     """The first `count` events after `acked`, with every seq: a gap is followed by empty log events.
 
@@ -78,11 +92,13 @@ def outbox(
         entries: the stream's first entries after it, `count` of them if there are so many.
         gaps: of all attempts.
         count: at most.
+        shortened: by ``<attempt>-<seq>`` the event that is told in the place of a stored one.
     """
     found: list[Kept] = []
     for kept in _merged(acked, entries, gaps, count):
         if isinstance(kept, Kept):
-            found.append(kept)
+            short = shortened.get(f"{kept.attempt}-{kept.seq}")
+            found.append(kept if short is None else replace(kept, text=short.encode(), whole=len(kept.text)))
         else:
             start = acked[1] + 1 if acked[0] == kept.attempt else 1
             for seq in range(max(start, kept.first), kept.last + 1):

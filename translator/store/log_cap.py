@@ -5,9 +5,9 @@ dropped is noted in the record's ``gaps``, and neighbouring ones of a step becom
 shows them).
 
 Events that were perhaps sent stay, so that a repeat is always the same: a request begins after ``acked``, and
-holds no more than `HEAD_EVENTS` events of one attempt with `HEAD_BYTES` bytes (or one event). The newest
-`TAIL_BYTES` stay too, however little room there is beside them: what is dropped is the oldest of the rest,
-and the limit is then exceeded by what was perhaps sent.
+holds no more than `HEAD_EVENTS` events of one attempt with `HEAD_BYTES` bytes as stored (or one event). The
+newest `TAIL_BYTES` stay too, however little room there is beside them: what is dropped is the oldest of the
+rest, and the limit is then exceeded by what was perhaps sent.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable
 from typing import Any
 
@@ -74,12 +75,18 @@ class Reader:
         )
         if not answer:
             return []
-        acked, agent_id, gaps, entries = answer
+        acked, agent_id, gaps, shortened, entries = answer
         pairs = [
             (entry_id, dict(zip(fields[::2], fields[1::2], strict=True))) for entry_id, fields in entries
         ]
         return kept.outbox(
-            task_id, agent_id.decode(), parse_place(acked.decode()), pairs, parse_gaps(gaps), count
+            task_id,
+            agent_id.decode(),
+            parse_place(acked.decode()),
+            pairs,
+            parse_gaps(gaps),
+            count,
+            json.loads(shortened),
         )
 
     async def events(self, task_id: str, after: tuple[int, int], count: int) -> list[Kept]:

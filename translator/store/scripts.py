@@ -152,13 +152,42 @@ OUTBOX = reader(
     """
 -- ARGV count
 local task, events = KEYS[1], KEYS[2]
-local is = redis.call('HMGET', task, 'parked', 'acked', 'agent', 'gaps')
+local is = redis.call('HMGET', task, 'parked', 'acked', 'agent', 'gaps', 'shortened')
 if is[1] or not is[2] then return {} end
-return {is[2], is[3], is[4] or '[]', redis.call('XRANGE', events, '(' .. is[2], '+', 'COUNT', ARGV[1])}
+return {is[2], is[3], is[4] or '[]', is[5] or '{}',
+  redis.call('XRANGE', events, '(' .. is[2], '+', 'COUNT', ARGV[1])}
 """,
     tells=True,
 )
 """The oldest events that agent-server does not hold."""
+
+SHORTEN = owner(
+    Step.SHORTEN,
+    WHEN_FULL
+    + """
+-- ARGV place json
+local task = KEYS[1]
+local is = redis.call('HMGET', task, 'acked', 'shortened')
+if not is[1] then return 0 end
+local function place(id)
+  local attempt, seq = id:match('(%d+)-(%d+)')
+  return tonumber(attempt), tonumber(seq)
+end
+local acked_attempt, acked_seq = place(is[1])
+local shortened = {[ARGV[1]] = ARGV[2]}
+for id, event in pairs(cjson.decode(is[2] or '{}')) do
+  local attempt, seq = place(id)
+  local is_held = attempt < acked_attempt or (attempt == acked_attempt and seq <= acked_seq)
+  if id ~= ARGV[1] and not is_held then shortened[id] = event end
+end
+redis.call('HSET', task, 'shortened', cjson.encode(shortened))
+return 1
+""",
+)
+"""In the place of a stored event agent-server is told a shorter one: the stored one is too large to be sent.
+
+The stored one stays as it is, for those who read it over the API.
+"""
 
 ACKNOWLEDGE = owner(
     Step.ACKNOWLEDGE,

@@ -6,7 +6,7 @@ and calling it again is safe.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -25,7 +25,7 @@ from translator.store.keys import SHARDS
 from translator.store.log_cap import HEAD_BYTES, HEAD_EVENTS, SHRINK, TAIL_BYTES
 from translator.store.reader import Reader
 from translator.store.rebuild import REBUILD
-from translator.store.record import NewTask, Rebuilt, Record
+from translator.store.record import NewTask, Rebuilt, Record, dump
 from translator.store.refusal import SetBackError, StaleWriterError, UnknownTaskError
 from translator.store.script import Script
 from translator.store.tenure import Tenure
@@ -49,6 +49,8 @@ class Store(Reader):
             may (`translator.store.script`); None: it works alone on the data, and nothing is fenced.
         sign: of this process, for messages to the shards' holders.
         wait_replicas: how many replicas of Redis must hold a transaction before it is answered.
+        event_bytes: bytes that an event may have on the wire now; a larger one is made to fit
+            (`translator.observe.event.fitted`) before it is kept.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Store(Reader):
         tenure: Tenure | None = None,
         sign: Sign = UNSIGNED,
         wait_replicas: int = 0,
+        event_bytes: Callable[[], int] = lambda: HEAD_BYTES,
     ) -> None:
         send = Scripts(redis, shards=shards, tenure=tenure, sign=sign, wait_replicas=wait_replicas)
         super().__init__(redis, send, shards=shards, tenure=tenure)
@@ -69,6 +72,7 @@ class Store(Reader):
         self._keep_bytes = keep_bytes
         self._spill_bytes = max(keep_bytes, spill_bytes)
         self._order = 0.0
+        self._event_bytes = event_bytes
 
     def indexes(self) -> Indexes:
         """The indexes of the tasks that are in it."""
@@ -106,7 +110,8 @@ class Store(Reader):
         Returns:
             For each task what became of it, and the phase of what is stored under its taskId.
         """
-        calls = [(task.task_id, arguments.accept(task, now_ms, self._next(now_ms))) for task in tasks]
+        most = self._event_bytes()
+        calls = [(task.task_id, arguments.accept(task, now_ms, self._next(now_ms), most)) for task in tasks]
         answers = await self._scripts.run_many(scripts.ACCEPT, calls, f"accept {len(tasks)} tasks")
         return [(outcome.decode(), phase.decode()) for outcome, phase in answers]
 
@@ -151,7 +156,13 @@ class Store(Reader):
         if workflow is not None:
             new = replace(new, workflow=workflow, deadline=deadline)
         args = arguments.append(
-            record, state, events, workflow=workflow, deadline=deadline, keep_s=self._keep_s
+            record,
+            state,
+            events,
+            workflow=workflow,
+            deadline=deadline,
+            keep_s=self._keep_s,
+            event_bytes=self._event_bytes(),
         )
         answer, size = await self._run(scripts.APPEND, record.task_id, args, "append to")
         if answer == b"set back":
@@ -177,7 +188,7 @@ class Store(Reader):
             ``retried``; or why not: the attempt is ``running``, the engine has not let go of it
             (``busy``), another writer was faster (``stale``), or the task is ``unknown``.
         """
-        args = arguments.retry(record, state, events, self._next(now_ms))
+        args = arguments.retry(record, state, events, self._next(now_ms), self._event_bytes())
         answer: bytes = await self._run(scripts.RETRY, record.task_id, args, "retry")
         return answer.decode()  # type: ignore[return-value]  # the script says one of these
 
@@ -192,7 +203,7 @@ class Store(Reader):
         Returns:
             False: meanwhile there is another record.
         """
-        args = arguments.rebuild(task_id, rebuilt, now_ms, self._keep_s)
+        args = arguments.rebuild(task_id, rebuilt, now_ms, self._keep_s, self._event_bytes())
         return bool(await self._run(REBUILD, task_id, args, "rebuild") == b"rebuilt")
 
     async def acknowledge(self, task_id: str, attempt: int, seq: int) -> None:
@@ -200,6 +211,10 @@ class Store(Reader):
         args = [task_id, attempt, seq, self._keep_s]
         if await self._run(scripts.ACKNOWLEDGE, task_id, args, "acknowledge"):
             await self.shrink(task_id)
+
+    async def shorten(self, task_id: str, attempt: int, seq: int, event: Mapping[str, Any]) -> None:
+        """Tell agent-server this event in the place of a stored one, which is too large to be sent."""
+        await self._run(scripts.SHORTEN, task_id, [f"{attempt}-{seq}", dump(event)], "shorten an event of")
 
     async def release(self, task_id: str) -> None:
         """Note that the engine has forgotten the task's Workflow."""

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import re
+import signal
+import sys
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import aiohttp
@@ -98,3 +103,40 @@ async def round_(start_round):
     """A service in front of the stand-in."""
     async with start_round() as started:
         yield started
+
+
+@pytest.fixture
+def serve(redis, valkey, tmp_path):
+    """Start ``translator serve`` as a process; it is killed at the end where it still runs."""
+
+    @asynccontextmanager
+    async def served(name, agent_server, **settings):
+        environment = {
+            "TRANSLATOR_REDIS__ADDR": f"unix://{valkey.socket}",
+            "TRANSLATOR_REPLICA_NAME": name,
+            "TRANSLATOR_SHARDS": "8",
+            "TMPDIR": str(tmp_path),
+            **{f"TRANSLATOR_{key.upper()}": str(value) for key, value in settings.items()},
+        }
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "translator", "serve", "--listen", "127.0.0.1:0",
+            "--agent-server", agent_server, stderr=asyncio.subprocess.PIPE, env={**os.environ, **environment},
+        )  # fmt: skip
+        reading = None
+        try:
+            async with asyncio.timeout(40):
+                while not (
+                    found := re.search(rb"listening on (\S+)", line := await process.stderr.readline())
+                ):
+                    assert line, "it ended"
+            reading = asyncio.create_task(process.stderr.read())
+            yield process, found[1].decode()
+        finally:
+            if process.returncode is None:
+                process.send_signal(signal.SIGCONT)
+                process.kill()
+            await process.wait()
+            if reading is not None:
+                sys.stderr.write((await reading).decode())
+
+    return served

@@ -14,6 +14,7 @@ from translator.agent_server.stand_in import StandIn
 from translator.errors import PermanentError
 from translator.service.deliver import Deliverer
 from translator.service.metrics import Metrics
+from translator.service.request import ENVELOPE, RequestLimit
 
 COUNT = "for n in 1 2 3; do echo $n; done"
 
@@ -170,10 +171,10 @@ async def test_an_event_over_the_limit_goes_alone(store):
     assert await deliver(store, Scripted(), row_limit=10) == [[1], [2], [3]]
 
 
-async def test_a_request_has_a_bounded_size(store, monkeypatch):
-    monkeypatch.setattr("translator.service.request.HEAD_BYTES", 280)
+async def test_a_request_has_a_bounded_size(store):
     await waiting(store, 4)
-    assert [len(batch) for batch in await deliver(store, Scripted())] == [2, 2]
+    limit = RequestLimit(280 + ENVELOPE)
+    assert [len(batch) for batch in await deliver(store, Scripted(), limit=limit)] == [2, 2]
 
 
 async def test_an_outbox_longer_than_one_reading_is_sent_to_its_end(store):

@@ -25,7 +25,8 @@ from typing import Any, ClassVar, Final
 
 from translator.agent_server.link.actions import Action, Key, Opened, Settled, TasksCame, Ticket
 from translator.agent_server.link.machine import HEARTBEAT_S, PATIENCE_S, UNSPOKEN_VERSION, Machine, State
-from translator.agent_server.link.outgoing import Outgoing
+from translator.agent_server.link.outgoing import FRAME_BYTES, Outgoing
+from translator.agent_server.protocol.fields import ENVELOPE, held_rows
 from translator.agent_server.protocol.frames import (
     VERSION,
     AgentHello,
@@ -39,6 +40,7 @@ from translator.agent_server.protocol.frames import (
     ServerHello,
     Tasks,
 )
+from translator.observe.event import encode as dump
 
 FIRST_PAUSE_S: Final = 0.2
 LONGEST_PAUSE_S: Final = 30.0
@@ -53,6 +55,7 @@ class AgentLink(Machine):
         software: name and version, for people.
         replica: which of the agent's processes this is; empty: there is one.
         row_limit: log lines in one frame (any other event counts as one).
+        max_bytes: of one frame of events; a bigger event goes alone.
         heartbeat_s: seconds within which this end says something, whatever.
         patience_s: seconds that the server may take for an answer to events.
 
@@ -70,6 +73,7 @@ class AgentLink(Machine):
         software: str = "",
         replica: str = "",
         row_limit: int = 1000,
+        max_bytes: int = FRAME_BYTES,
         heartbeat_s: float = HEARTBEAT_S,
         patience_s: float = PATIENCE_S,
     ) -> None:
@@ -80,7 +84,8 @@ class AgentLink(Machine):
         self._software = software
         self._replica = replica
         self._draining = False
-        self._outgoing = Outgoing(row_limit)
+        self._max_bytes = max_bytes
+        self._outgoing = Outgoing(row_limit, max_bytes - ENVELOPE)
         self._named: dict[Key, int] = {}
         self._working: int | None = None
         self._failures = 0
@@ -106,15 +111,29 @@ class AgentLink(Machine):
         """
         super().connected(now)
         self._working = None
-        self._named = dict(unheld or {})
-        for key, seq in self._outgoing.open().items():
-            self._named[key] = max(seq, self._named.get(key, 0))
+        self._named = self._nameable(unheld or {})
         self._say(
             AgentHello(
                 self._client_id, self._biz_id, self._software, self._heartbeat_s, self._named, self._replica
             ),
             now,
         )
+
+    def _nameable(self, unheld: Mapping[Key, int]) -> dict[Key, int]:
+        """The attempts of a hello, those that wait here first: as many as one frame takes.
+
+        Of an attempt that is not named, the events are sent whether the server holds them or not.
+        """
+        waiting = self._outgoing.open()
+        named: dict[Key, int] = {}
+        room = self._max_bytes - 2 * ENVELOPE
+        for key in [*waiting, *(key for key in unheld if key not in waiting)]:
+            seq = max(waiting.get(key, 0), unheld.get(key, 0))
+            room -= len(dump(held_rows({key: seq})))
+            if room < 0:
+                break
+            named[key] = seq
+        return named
 
     def lost(self, now: float, jitter: float = 1.0) -> list[Action]:
         """The connection is gone, or could not be made: dial again, later each time.
@@ -131,6 +150,10 @@ class AgentLink(Machine):
         self._outgoing.rewind()
         self._working = None
         return super().lost(now)
+
+    def too_large(self, reason: str) -> list[Action]:
+        """The server closes the connection because a frame is too large for it."""
+        return list(self._outgoing.refuse_largest(reason or "a frame is too large"))
 
     def drain(self, now: float) -> None:
         """Say that this process is about to stop, and wants no more tasks."""

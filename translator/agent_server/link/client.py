@@ -30,8 +30,10 @@ from translator.agent_server.link.connection import now
 from translator.agent_server.link.dialler import Dialler
 from translator.agent_server.link.machine import GOING_AWAY, HEARTBEAT_S, MALFORMED, State
 from translator.agent_server.link.offers import Offers
-from translator.agent_server.protocol.fields import Known, asked, read_known
+from translator.agent_server.link.outgoing import FRAME_BYTES
+from translator.agent_server.protocol.fields import ENVELOPE, Known, asked, read_known
 from translator.agent_server.protocol.frames import CALL_KNOWN, CALL_TASK
+from translator.agent_server.protocol.http import questions
 from translator.agent_server.verdict import MAX_RETRY_AFTER
 from translator.errors import PermanentError, TemporaryError, TranslatorError
 
@@ -47,6 +49,7 @@ class LinkClient:
         token: shown as a bearer token, if any.
         replica: which of the agent's processes this is; empty: there is one.
         row_limit: log lines in one frame (any other event counts as one).
+        max_bytes: of one frame that brings events or asks for what is known.
         session: used and not closed; without one the client makes its own.
         timeout: seconds within which `send` must succeed.
         heartbeat: seconds within which this end says something, whatever.
@@ -64,6 +67,7 @@ class LinkClient:
         token: str = "",
         replica: str = "",
         row_limit: int = 1000,
+        max_bytes: int = FRAME_BYTES,
         session: aiohttp.ClientSession | None = None,
         timeout: float = 30.0,
         heartbeat: float = HEARTBEAT_S,
@@ -71,12 +75,14 @@ class LinkClient:
     ) -> None:
         self._url, client_id = link_address(url)
         self._timeout = timeout
+        self._max_bytes = max_bytes
         self._link = AgentLink(
             client_id,
             biz_id=biz_id,
             software=f"translator/{__version__}",
             replica=replica,
             row_limit=row_limit,
+            max_bytes=max_bytes,
             heartbeat_s=heartbeat,
         )
         self._dialler = Dialler(self._link, self._url, self._act, token=token, session=session, jitter=jitter)
@@ -181,10 +187,13 @@ class LinkClient:
                 reason="AgentServerRefused",
                 remedy=f"let it answer the call {CALL_KNOWN} (docs/protocol.md)",
             )
+        known: dict[Key, Known] = {}
         try:
-            return read_known(await self.call(CALL_KNOWN, asked(attempts), timeout=self._timeout))
+            for part in questions(attempts, self._max_bytes - ENVELOPE):
+                known |= read_known(await self.call(CALL_KNOWN, asked(part), timeout=self._timeout))
         except MalformedError as error:
             raise TemporaryError(f"link {self._url}: call {CALL_KNOWN}: {error.message}") from error
+        return known
 
     async def call(self, method: str, params: Any = None, *, timeout: float = 10.0) -> Any:  # noqa: ASYNC109 - it goes over the wire
         """Ask agent-server, and give its result.

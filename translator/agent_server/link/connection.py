@@ -11,7 +11,7 @@ from aiohttp import ClientWebSocketResponse, WSMsgType
 from aiohttp.web import WebSocketResponse
 
 from translator.agent_server.link.actions import Action, HangUp
-from translator.agent_server.link.machine import GOING_AWAY, MALFORMED, Machine
+from translator.agent_server.link.machine import GOING_AWAY, MALFORMED, TOO_BIG, Machine
 
 CLOSE_S: Final = 1.0
 """Seconds that the other end may take to close."""
@@ -87,6 +87,8 @@ class Connection:
             elif message.type is WSMsgType.BINARY:
                 self.do(self._machine.close(MALFORMED, "frames are text"))
             elif message.type is WSMsgType.CLOSE:
+                if message.data == TOO_BIG:
+                    self.do(self._machine.too_large(str(message.extra or "")))
                 return f"closed by the other side: {message.data} {message.extra or ''}".rstrip()
             else:
                 return f"the connection broke: {message.data or 'no close frame came'}"

@@ -59,7 +59,8 @@ TOO_LATE: Final = 4408
 REPLACED: Final = 4409
 OVER_WINDOW: Final = 4413
 GOING_AWAY: Final = 1001
-"""Close codes: 4000 to 4999 are an application's own (RFC 6455, 7.4.2), GOING_AWAY is the RFC's."""
+TOO_BIG: Final = 1009
+"""Close codes: 4000 to 4999 are an application's own (RFC 6455, 7.4.2), the last two are the RFC's."""
 
 MAX_REASON: Final = 120
 """Bytes of a close frame's reason, of the 123 that RFC 6455 allows."""
@@ -178,6 +179,11 @@ class Machine:
             return []
         self.state = State.CLOSING
         return [HangUp(code, reason.encode()[:MAX_REASON].decode(errors="ignore"))]
+
+    def too_large(self, reason: str) -> list[Action]:
+        """The other side closes the connection because a frame is too large for it."""
+        del reason
+        return []
 
     def call(self, method: str, params: Any, now: float, timeout_s: float) -> int:
         """Ask the other side; `Replied` with this number tells how it went, exactly once.

@@ -10,6 +10,8 @@ from typing import Any
 from translator.agent_server.link.actions import Declined, Key, Settled
 from translator.agent_server.link.agent import AgentLink
 from translator.agent_server.link.connection import now
+from translator.agent_server.link.outgoing import TOO_LARGE
+from translator.agent_server.verdict import TOO_LARGE_REMEDY, TooLargeError
 from translator.errors import PermanentError, TemporaryError, TranslatorError
 
 
@@ -76,6 +78,8 @@ class Offers:
         )
         if declined.retry_after is not None:
             return TemporaryError(message, retry_after=declined.retry_after)
+        if declined.code == TOO_LARGE:
+            return TooLargeError(message, reason="AgentServerRefused", remedy=TOO_LARGE_REMEDY)
         return PermanentError(
             message,
             reason="AgentServerRefused",

@@ -10,11 +10,14 @@ from typing import Any, Final
 from translator.agent_server.link.actions import Declined, Key, Settled
 from translator.agent_server.protocol.frame_text import encode_event, encode_events_frame
 from translator.agent_server.protocol.frames import MAX_FRAME
-from translator.errors import PermanentError
+from translator.agent_server.verdict import TOO_LARGE_REMEDY, TooLargeError
 from translator.observe.event import Kind
 
 FRAME_BYTES: Final = 1024 * 1024
-"""Of the events in one frame (a bigger one goes alone)."""
+"""Of the events in one frame (a bigger one goes alone), where no fewer are asked for."""
+
+TOO_LARGE: Final = "too-large"
+"""The code of a refusal: fewer events may be taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +68,12 @@ class Outgoing:
 
     Args:
         row_limit: log lines in one frame (any other event counts as one); the server may ask for fewer.
+        max_bytes: of the events in one frame, with their commas; a bigger event goes alone.
     """
 
-    def __init__(self, row_limit: int) -> None:
+    def __init__(self, row_limit: int, max_bytes: int = FRAME_BYTES) -> None:
         self._own_row_limit = row_limit
+        self._max_bytes = max_bytes
         self.allow(row_limit, 1, 1)
         self._lanes: dict[Key, _Lane] = {}
         self._known: Mapping[Key, int] = {}
@@ -102,7 +107,7 @@ class Outgoing:
         """Take events, of any attempts, those of one attempt in order; what is known to be held never goes.
 
         Raises:
-            PermanentError: an event does not fit into a frame; none is taken.
+            TooLargeError: an event does not fit into a frame; none is taken.
         """
         keyed = [((event["taskId"], event["attempt"]), event) for event in events]
         entries = [
@@ -182,6 +187,11 @@ class Outgoing:
         self._drop_if_empty(key)
         return [Declined(offer, key, code, message, retry_after) for offer in offers]
 
+    def refuse_largest(self, message: str) -> list[Declined]:
+        """The server takes no frame as large as one of those under way: the largest must be that."""
+        flying = [(lane.flight.size, key) for key, lane in self._lanes.items() if lane.flight]
+        return self.refuse(max(flying)[1], TOO_LARGE, message, None) if flying else []
+
     def rewind(self) -> None:
         """The connection is gone: what was under way waits again, before what waited."""
         for key, lane in list(self._lanes.items()):
@@ -207,9 +217,9 @@ class Outgoing:
         rows = size = 0
         for entry in waiting:
             rows += entry.rows
-            size += len(entry.text)
+            size += len(entry.text) + 1
             if entries and (
-                rows > self._row_limit or size > FRAME_BYTES or len(entries) == self._window_events
+                rows > self._row_limit or size > self._max_bytes or len(entries) == self._window_events
             ):
                 break
             entries.append(entry)
@@ -233,11 +243,11 @@ class Outgoing:
 def _entry(offer: int, event: Mapping[str, Any]) -> _Entry:
     text = encode_event(event)
     if len(text) > MAX_FRAME - 1024:
-        raise PermanentError(
+        raise TooLargeError(
             f"event {event['seq']} of task {event['taskId']} has {len(text)} bytes; "
             f"a frame may have {MAX_FRAME}",
-            reason="EventTooLarge",
-            remedy="lower ROW-LIMIT, so that an event holds fewer log lines",
+            reason="AgentServerRefused",
+            remedy=TOO_LARGE_REMEDY,
         )
     is_log = event.get("kind") == Kind.LOG
     rows = max(1, len(event["lines"])) if is_log else 1

@@ -27,6 +27,7 @@ from translator.agent_server.protocol.http import (
     parse_held,
     parse_known,
     parse_question,
+    questions,
 )
 
 __all__ = [
@@ -52,4 +53,5 @@ __all__ = [
     "parse_held",
     "parse_known",
     "parse_question",
+    "questions",
 ]

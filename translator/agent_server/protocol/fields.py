@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeGuard
+from typing import Any, Final, TypeGuard
 
 from translator.agent_server.json_text import MalformedError
 from translator.observe.event import Kind, Phase
+
+ENVELOPE: Final = 128
+"""Bytes of a request, a frame or a call around the events or attempts in it, and more than any has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,17 +24,6 @@ class Known:
 
     seq: int
     phase: str = ""
-
-
-def dump(data: object) -> bytes:
-    """JSON data as bytes, without needless spaces.
-
-    Raises:
-        ValueError: a number is not finite.
-    """
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    # what UTF-8 cannot hold, half a surrogate pair, becomes JSON's own escape for it
-    return text.encode("utf-8", "backslashreplace")
 
 
 def member(data: object, name: str) -> list[Any]:

@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from translator.agent_server.json_text import MalformedError, parse_json
 from translator.agent_server.protocol.fields import (
-    dump,
     held_rows,
     is_count,
     kind_of,
@@ -35,6 +34,7 @@ from translator.agent_server.protocol.frames import (
     Tasks,
     Unknown,
 )
+from translator.observe.event import encode as dump
 
 _ROLES: Final[tuple[Role, ...]] = ("agent", "server")
 

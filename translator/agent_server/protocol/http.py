@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -10,7 +10,6 @@ from translator.agent_server.json_text import MalformedError, parse_json, unfit
 from translator.agent_server.protocol.fields import (
     Known,
     asked,
-    dump,
     held_rows,
     kind_of,
     known_rows,
@@ -20,6 +19,7 @@ from translator.agent_server.protocol.fields import (
     read_held,
     read_known,
 )
+from translator.observe.event import encode as dump
 from translator.task.problem import Problem, Severity
 
 BATCH_PATH: Final = "/api/v1/agent/task/batch"
@@ -156,6 +156,16 @@ def parse_question(body: bytes) -> list[tuple[str, int]]:
     """
     data = parse_json(body)
     return read_asked(data) if isinstance(data, dict) and "ask" in data else []
+
+
+def questions(attempts: Sequence[tuple[str, int]], max_bytes: int) -> Iterator[Sequence[tuple[str, int]]]:
+    """The attempts of one question in several that have at most so many bytes each."""
+    if len(attempts) > 1 and len(encode_question(attempts)) > max_bytes:
+        half = len(attempts) // 2
+        yield from questions(attempts[:half], max_bytes)
+        yield from questions(attempts[half:], max_bytes)
+    else:
+        yield attempts
 
 
 def encode_known(known: Mapping[tuple[str, int], Known]) -> bytes:
