@@ -57,10 +57,10 @@ def test_a_submission_that_is_too_large_stays_out_and_the_rest_is_told():
 
 
 def test_annotations_stay_within_what_kubernetes_takes():
-    made, args = rendered(description="d" * 235 * 1024)
-    workflow = carry(made, "here", "hash", {**args, "more": "m" * 8 * 1024}).workflow
+    made, args = rendered(description="名" * 64 * 1024)
+    workflow = carry(made, "here", "hash", {"more": "m" * (MAX_CARRIED_BYTES - 100)}).workflow
     annotations = workflow["metadata"]["annotations"]
-    assert sum(len(name) + len(text) for name, text in annotations.items()) < 256 * 1024
+    assert sum(len(name) + len(text.encode()) for name, text in annotations.items()) < 256 * 1024
     found = carried(workflow)
     assert found is not None
     assert found.args is None
