@@ -26,10 +26,17 @@ from translator.observe.state import Ending, StepState, TaskState
 
 
 def repeats(state: TaskState, seen: Observation) -> bool:
-    """Whether these lines have been told already: an engine's cursor differs after each observation."""
-    if not isinstance(seen, LogLines | LogGap):
+    """Whether these lines, or this gap, have been told already.
+
+    Lines move an engine's cursor. A gap does not: it lies where the cursor is, after the lines that led
+    there, so that it is known by its words.
+    """
+    if not isinstance(seen, LogLines | LogGap) or not seen.cursor:
         return False
-    return bool(seen.cursor) and state.cursors.get(seen.step) == seen.cursor
+    if state.cursors.get(seen.step) != seen.cursor:
+        return False
+    step = state.step(seen.step)
+    return isinstance(seen, LogLines) or (step is not None and step.gap == seen.why)
 
 
 def taken_in(state: TaskState, seen: Observation) -> TaskState:
@@ -104,7 +111,10 @@ def _with_pod(step: StepState, seen: PodSight | None, earlier: Sequence[StepStat
 def _written(state: TaskState, seen: LogLines | LogGap) -> TaskState:
     if state.step(seen.step) is None:
         return state
-    known = _changed(state, seen.step, lambda step: replace(step, ran=True))
+    gap = seen.why if isinstance(seen, LogGap) else ""
+    # of a gap without a cursor nobody knows whether there was anything to read
+    ran = isinstance(seen, LogLines) or bool(seen.cursor)
+    known = _changed(state, seen.step, lambda step: replace(step, ran=step.ran or ran, gap=gap))
     return replace(known, cursors={**state.cursors, seen.step: seen.cursor})
 
 

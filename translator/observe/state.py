@@ -31,6 +31,7 @@ class StepState:
         ran: the user's process is known to have started.
         pod_open: its pod may still tell that it ran, and how it ended.
         log_ended: no more lines of it will come (`LogEnd`).
+        gap: why lines are missing right after its cursor, where that was told; empty otherwise.
         node: the last that a Workflow told; None once the step has ended.
         seen_pod: the last that a pod told; None once the step has ended.
     """
@@ -46,6 +47,7 @@ class StepState:
     ran: bool = False
     pod_open: bool = False
     log_ended: bool = False
+    gap: str = ""
     node: NodeSight | None = None
     seen_pod: PodSight | None = None
 

@@ -14,7 +14,7 @@ from tests.integration.argo.followed import REF, Follow, pod, workflow
 from translator.engine.argo.client import ApiServer, Stream
 from translator.engine.argo.engine import ArgoEngine
 from translator.engine.argo.following import Following
-from translator.engine.argo.step_logs import StepLogs
+from translator.engine.argo.step_logs import UNSEEN, StepLogs
 from translator.engine.argo.watching import Pace
 from translator.errors import PermanentError, TemporaryError
 from translator.observe import reasons
@@ -236,6 +236,60 @@ async def test_a_workflow_deleted_while_it_runs_is_stopped_and_told_as_gone(
     await going
     assert follow.of(WorkflowSeen) == []
     assert fake.count("PATCH", "workflows") == 1
+    await follow.close()
+
+
+async def test_a_workflow_that_ends_within_the_second_of_its_deletion_is_told_as_gone(
+    fake: FakeApi, engine: ArgoEngine
+) -> None:
+    ended = workflow("Failed", deletionTimestamp="2026-01-01T00:01:00Z")
+    ended["status"]["finishedAt"] = "2026-01-01T00:01:00Z"
+    ended["spec"]["shutdown"] = "Terminate"
+    await fake.put("workflows", ended)
+    await engine.start()
+    follow = Follow(engine)
+    await follow.next(WorkflowGone)
+    assert follow.of(WorkflowSeen) == []
+    await follow.close()
+
+
+async def test_a_process_that_only_the_last_form_of_its_pod_shows_lacks_its_log(
+    fake: FakeApi, engine: ArgoEngine
+) -> None:
+    await fake.put("workflows", workflow("Running", {"a": "Pending"}))
+    await fake.put("pods", pod("a", "Pending", "waiting"))
+    await engine.start()
+    await fake.watched("pods")
+    follow = Follow(engine)
+    await follow.next(WorkflowSeen)
+    await fake.put("pods", pod("a", "Failed", "terminated"), silently=True)
+    await fake.remove("pods", "w-a")
+    await fake.remove("workflows", "w")
+    await follow.next(LogEnd)
+    assert [gap.step for gap in follow.of(LogGap)] == ["a"]
+    assert follow.of(PodGone)[0].object["status"]["phase"] == "Failed"
+    await follow.close()
+
+
+async def test_a_pod_whose_end_nobody_saw_may_have_run(fake: FakeApi, engine: ArgoEngine) -> None:
+    await fake.put("workflows", workflow("Running", {"a": "Pending"}))
+    scheduled = pod("a", "Pending", "waiting")
+    scheduled["spec"]["nodeName"] = "node"
+    await fake.put("pods", scheduled)
+    await fake.put("pods", pod("b", "Pending", "waiting"))
+    await engine.start()
+    await fake.watched("pods")
+    follow = Follow(engine)
+    await follow.next(WorkflowSeen)
+    for step in "ab":
+        await fake.remove("pods", f"w-{step}", silently=True)
+    await fake.tell("pods", '{"type":"ERROR","object":{"kind":"Status","code":410,"message":"too old"}}')
+    while len(follow.of(PodGone)) < 2:
+        await follow.next(PodGone)
+    gaps = follow.of(LogGap)
+    assert [(gap.step, gap.why) for gap in gaps] == [("a", UNSEEN)]
+    gone = {one.object["metadata"]["name"]: one for one in follow.of(PodGone)}
+    assert follow.seen.index(gaps[0]) < follow.seen.index(gone["w-a"])
     await follow.close()
 
 

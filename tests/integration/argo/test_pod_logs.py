@@ -295,10 +295,34 @@ async def test_last_reads_that_end_at_different_lines_are_told(
     assert read.gaps == ["the log's last lines may be missing: its readings ended at different lines"]
 
 
-async def test_a_missing_permission_is_told_as_a_gap(fake: FakeApi, api: ApiServer, pace: Pace) -> None:
-    fake.logs["p", "main"].append(says(403, status(403, "pods is forbidden")))
-    read = await Read(api, pace).run()
-    assert read.gaps == ["cannot get pods/log p in namespace default: pods is forbidden (HTTP 403)"]
+REFUSALS = [says(code, status(code, "no")) for code in (403, 409, 410)]
+
+
+async def test_a_log_that_is_refused_for_a_while_is_asked_for_again(
+    fake: FakeApi, api: ApiServer, pace: Pace
+) -> None:
+    read = Read(api, pace)
+    fake.logs["p", "main"].extend([*REFUSALS, then_ends(read, log(1, 2)), *REFUSALS * 5, sends(log(1, 3))])
+    await read.run()
+    assert read.lines == numbers(1, 3)
+    assert read.gaps == []
+
+
+async def test_a_log_that_is_refused_until_its_pod_is_gone_is_told_as_a_gap(
+    fake: FakeApi, api: ApiServer, pace: Pace
+) -> None:
+    read = Read(api, pace)
+
+    async def refuses(request: web.Request) -> web.StreamResponse:
+        if len(asked(fake)) == 9:
+            read.container.lose()
+        return await REFUSALS[0](request)
+
+    fake.logs["p", "main"].extend([then_ends(read, log(1, 2)), refuses])
+    await read.run()
+    assert read.lines == numbers(1, 2)
+    assert read.gaps == ["cannot get pods/log p in namespace default: no (HTTP 403)"]
+    assert len(asked(fake)) in (9, 10)
     assert read.seen[-1] == LogEnd("build")
 
 

@@ -144,6 +144,31 @@ def test_a_gap_says_how_many_lines_where_that_is_known():
     ]
 
 
+def test_a_gap_lies_where_its_cursor_is_and_moves_it_not():
+    lines, rotated = LogLines("a", ("x",), {"n": 1}), LogGap("a", "rotated", None, {"n": 1})
+    deleted = LogGap("a", "deleted", None, {"n": 1})
+    more = LogLines("a", ("y",), {"n": 2})
+    _, events = run(["a"], [lines, rotated, rotated, lines, deleted, deleted, more, more])
+    bodies = [event.body for event in events if event.kind in ("log", "gap")]
+    logged = [body.get("why") or body["lines"] for body in bodies]
+    assert logged == [["x"], "rotated", "deleted", ["y"]]
+
+
+def test_a_gap_is_told_again_where_more_is_missing_after_more_lines():
+    seen = []
+    for n in range(3):
+        cursor = {"n": n}
+        seen += [LogLines("a", (str(n),), cursor), LogGap("a", "rotated", None, cursor)]
+    _, events = run(["a"], seen)
+    assert [event.kind for event in events if event.kind in ("log", "gap")] == ["log", "gap"] * 3
+
+
+def test_a_gap_of_a_log_that_nobody_saw_begin_says_not_that_it_ran():
+    state, events = run(["a"], [LogGap("a", "unseen", None, {})])
+    assert [event.kind for event in events][-1] == "gap"
+    assert not state.steps[0].ran
+
+
 def test_a_cursor_without_lines_is_kept_and_not_told():
     state, events = run(["a"], [LogLines("a", (), {"n": 1})])
     assert state.cursors == {"a": {"n": 1}}

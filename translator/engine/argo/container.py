@@ -33,6 +33,8 @@ class Container:
         self.id = ""
         self.exit_code: int | None = None
         self.terminated = False
+        self.lost = False
+        """Its pod is gone."""
         self.over = asyncio.Event()
         """Set once the container has ended, or its pod is gone."""
 
@@ -46,6 +48,7 @@ class Container:
 
     def lose(self) -> None:
         """The pod is gone."""
+        self.lost = True
         self.over.set()
 
     async def over_within(self, pause: Awaitable[None]) -> None:

@@ -85,6 +85,7 @@ class Following:
         self._told_pods: dict[str, Mapping[str, Any]] = {}
         self._untold = Untold(self._news.set)
         self._unlisted: set[str] = set()
+        self._parting: set[str] = set()
         self._deadlines = PodDeadlines(
             Orders(means.api, means.pace, means.now, self._confirm_pod, self._spawn)
         )
@@ -140,7 +141,9 @@ class Following:
         elif isinstance(change, Seen):
             self._see_pod(change.object)
         else:
-            self._pods.setdefault(uid(change.object), slim_pod(change.object))
+            # its last form tells whether a process ran: a watch may skip what lies between
+            self._see_pod(change.object)
+            self._parting.add(uid(change.object))
             self._spawn(self._confirm_pod(uid(change.object)))
 
     def _see_workflow(self, workflow: Mapping[str, Any]) -> None:
@@ -183,6 +186,11 @@ class Following:
         pod = self._pods.pop(pod_uid, None)
         if pod is None:
             return
+        if pod_uid not in self._parting:
+            # told before the pod's end, which may be all that the attempt's end waits for
+            for gap in self._logs.lose_unseen(pod):
+                self._untold.put(f"gap of {gap.step}", gap)
+        self._parting.discard(pod_uid)
         self._told_pods.pop(pod_uid, None)
         self._deadlines.lose(pod_uid)
         self._untold.put(pod_uid, PodGone(pod))

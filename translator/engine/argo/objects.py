@@ -172,4 +172,7 @@ def was_deleted_early(workflow: Mapping[str, Any]) -> bool:
     if not deleted:
         return False
     finished = (workflow.get("status") or {}).get("finishedAt")
-    return not has_finished(workflow) or bool(finished and deleted < finished)
+    # times are whole seconds: what was ordered to end may have ended within the one in which it was deleted
+    ordered = bool((workflow.get("spec") or {}).get("shutdown"))
+    early = bool(finished and (deleted < finished or (ordered and deleted == finished)))
+    return not has_finished(workflow) or early

@@ -222,10 +222,12 @@ class PodLog:
         return self._continuity.confirmed
 
     async def _cannot(self, error: RefusedError, *, over: bool) -> None:
-        """There is no log to read: wait for it, or give up and say what is missing."""
+        """There is no log to read now: ask again, or say what is missing where it can no longer be had."""
         self._failures += 1
-        waiting = error.status == 400 and (not over or self._failures < UNREADABLE_TRIES)
-        if waiting or (error.status == 404 and not over):
+        if self._may_be_had(error.status, over=over):
+            if error.status not in (400, 404) and not self._failures & (self._failures - 1):
+                # a permission that was taken away, or a proxy's whim: while the pod is there, so is its log
+                _log.warning("a log is refused, asking again", error=error.message, remedy=error.remedy)
             await self._wait()
             return
         self._ended = True
@@ -236,6 +238,17 @@ class PodLog:
             return
         gone = "the pod was deleted before its log was read to its end"
         await self._lack(gone if error.status == 404 else error.message)
+
+    def _may_be_had(self, status: int, *, over: bool) -> bool:
+        """Whether a log that was refused may be given later.
+
+        Args:
+            status: of the answer.
+            over: the container had ended, or its pod was gone, before the log was asked for.
+        """
+        if status == 404 or self._container.lost:
+            return not over
+        return status != 400 or not over or self._failures < UNREADABLE_TRIES
 
     async def _wait(self, at_least: float | None = None) -> None:
         """Pause, but no longer than until the container is over."""

@@ -13,6 +13,7 @@ from translator.engine.argo.objects import (
     container_states,
     has_ended,
     has_started,
+    has_terminated,
     step_containers,
     uid,
 )
@@ -22,6 +23,8 @@ from translator.engine.argo.watching import Pace
 from translator.observe import nodes
 from translator.observe.observation import LogEnd, LogGap, LogLines
 from translator.observe.sight import NodeSight
+
+UNSEEN = "the pod was gone before anybody saw whether its process had started: lines may be missing"
 
 Spawn = Callable[[Coroutine[Any, Any, None]], object]
 """Runs something in the background."""
@@ -83,6 +86,21 @@ class StepLogs:
         for (owner, _), container in self._containers.items():
             if owner == pod_uid:
                 container.lose()
+
+    def lose_unseen(self, pod: Mapping[str, Any]) -> list[LogGap]:
+        """A pod is gone, and nobody saw its last form: what was not running yet may have run meanwhile.
+
+        Args:
+            pod: as it was seen last.
+        """
+        if has_ended(pod) or not pod["spec"].get("nodeName"):
+            return []
+        states = container_states(pod)
+        return [
+            LogGap(step, UNSEEN, None, {})
+            for name, step in step_containers(pod).items()
+            if (uid(pod), name) not in self._containers and not has_terminated(states.get(name, {}))
+        ]
 
     def end_unread(self, workflow: Mapping[str, Any] | None, pods: Collection[Mapping[str, Any]]) -> None:
         """The Workflow has ended: end the logs that nobody reads, but of pods that may start.
