@@ -1,12 +1,16 @@
-"""``translator run FILE``: runs a task on this machine, with live log lines and step states.
+"""``translator run FILE``: runs a task on this machine or a cluster, with live log lines and step states.
+
+Each call runs the task anew, under an id of its own unless one is given.
 
 Exit codes: 0 the task succeeded; 1 it did not, or was cancelled (Ctrl-C, SIGTERM); 2 the input is invalid; 3
-this machine lacks something that the task needs. A second Ctrl-C ends all processes at once.
+something that the task needs is missing or cannot be reached. A second Ctrl-C ends all processes at once, or
+leaves them to the cluster.
 """
 
 from __future__ import annotations
 
 import os
+import secrets
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -62,7 +66,12 @@ def run(  # noqa: PLR0917  # typer calls it, by name
         "--runner",
         help="Of the local engine. process: as processes here. docker, podman: each step in its image.",
     ),
-    task_id: str = typer.Option("run", "--task-id", help="Names and labels come from it."),
+    task_id: str | None = typer.Option(
+        None,
+        "--task-id",
+        help="Names and labels come from it. Default: a new one. The same task with the same id "
+        "is followed on a cluster, not run again.",
+    ),
     agent_id: str = typer.Option("", "--agent-id", help="The agent that agent-server addressed."),
     namespace: str = typer.Option("default", "--namespace", help="Where the Workflow runs."),
     timeout: int | None = typer.Option(None, "--timeout", help="args.timeout, in seconds."),
@@ -74,8 +83,9 @@ def run(  # noqa: PLR0917  # typer calls it, by name
     import asyncio
 
     choices = task_file.chosen(config, layout=layout and layout.value)
+    chosen_id = f"run-{secrets.token_hex(4)}" if task_id is None else task_id
     parsed = task_file.parse(
-        file, task_id=task_id, agent_id=agent_id, namespace=namespace, timeout=timeout, params=params
+        file, task_id=chosen_id, agent_id=agent_id, namespace=namespace, timeout=timeout, params=params
     )
     assert parsed.task is not None, "parse() has seen to it"
     rendered = task_file.translated(parsed, file, attempt=1, choices=choices)
@@ -93,20 +103,29 @@ def run(  # noqa: PLR0917  # typer calls it, by name
 
 
 async def _run(
-    task: Task, rendered: Rendered, choice: EngineChoice, runner: str, secrets: Sequence[str]
+    task: Task, rendered: Rendered, choice: EngineChoice, runner: str, secret_params: Sequence[str]
 ) -> int:
     from translator.cli.display import open_display
     from translator.errors import PermanentError, TemporaryError
     from translator.observe.event import Phase
     from translator.service.trial import Trial
 
-    trying = _local(rendered, runner) if choice is EngineChoice.LOCAL else _argo(rendered)
+    on_cluster = choice is EngineChoice.ARGO
+    trying = _argo() if on_cluster else _local(rendered, runner)
     try:
         async with trying as (engine, notices, kill):
             with open_display([step.name for step in task.steps]) as display:
+                display.say(f"task {task.task_id}")
                 for notice in notices:
                     display.say(f"note: {notice}")
-                trial = Trial(engine, task, rendered, lambda event: display.show(event.as_json()), secrets)
+                trial = Trial(
+                    engine,
+                    task,
+                    rendered,
+                    lambda event: display.show(event.as_json()),
+                    secret_params,
+                    on_submitted=lambda: display.say(look_later(rendered)) if on_cluster else None,
+                )
                 with _signals(trial, kill):
                     phase = await trial.run()
     except (PermanentError, TemporaryError) as error:
@@ -127,7 +146,7 @@ async def _local(rendered: Rendered, runner: str) -> AsyncIterator[_Trying]:
 
 
 @asynccontextmanager
-async def _argo(rendered: Rendered) -> AsyncIterator[_Trying]:
+async def _argo() -> AsyncIterator[_Trying]:
     import asyncio
 
     from translator.engine.argo.engine import ArgoEngine
@@ -137,9 +156,33 @@ async def _argo(rendered: Rendered) -> AsyncIterator[_Trying]:
     engine = ArgoEngine.from_kubeconfig()
     try:
         await engine.start()
-        yield engine, [f"Workflow {rendered.namespace}/{rendered.name}"], me.cancel
+        yield engine, [], me.cancel
     finally:
         await engine.close()
+
+
+def look_later(rendered: Rendered) -> str:
+    """The commands that show a Workflow which was submitted, now and when this program has ended.
+
+    ``argo logs`` reads a container called ``main`` only, which pods of a container set lack.
+    """
+    name, where = rendered.name, f"-n {rendered.namespace}"
+    spec = rendered.workflow["spec"]
+    one_pod = any("containerSet" in template for template in spec["templates"])
+    pods = f"-l workflows.argoproj.io/workflow={name} --tail=-1 --prefix"
+    steps = "--all-containers" if one_pod else "-c main"
+    lines = [
+        f"Workflow {rendered.namespace}/{name}; to look at it later:",
+        f"  kubectl get workflow.argoproj.io {where} {name}",
+        f"  kubectl logs {where} {pods} {steps}",
+        f"  argo get {where} {name}",
+    ]
+    if not one_pod:
+        lines.append(f"  argo logs {where} {name}")
+    kept = spec.get("podGC", {}).get("deleteDelayDuration")
+    if kept:
+        lines.append(f"  (its pods, and their logs with them, are deleted {kept} after its end)")
+    return "\n".join(lines)
 
 
 def _refuse(error: PermanentError | TemporaryError) -> int:

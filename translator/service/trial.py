@@ -31,6 +31,7 @@ class Trial:
         rendered: its objects.
         on_event: told each event in order.
         secret_params: patterns of the names of parameters whose values nobody may see.
+        on_submitted: called once, when the engine has the task.
     """
 
     def __init__(
@@ -40,11 +41,14 @@ class Trial:
         rendered: Rendered,
         on_event: Callable[[Event], None],
         secret_params: Sequence[str] = SECRET_PARAMS,
+        *,
+        on_submitted: Callable[[], None] = lambda: None,
     ) -> None:
         self._engine = engine
         self._task = task
         self._rendered = rendered
         self._on_event = on_event
+        self._on_submitted = on_submitted
         self._mask = Mask(secret_values(task.params, secret_params))
         self._seen: asyncio.Queue[Observation | Exception] = asyncio.Queue(_QUEUE)
         self._background: set[asyncio.Task[None]] = set()
@@ -62,6 +66,7 @@ class Trial:
         state, events = begin(self._task.task_id, self._task.agent_id, 1, steps, clock.rfc3339())
         self._ref = await self._engine.submit(self._rendered)
         self._submitted = True
+        self._on_submitted()
         limit = format_duration(self._task.deadline_ns)
         await self._seen.put(Submitted(self._ref, timeout=limit))
         seconds = self._task.deadline_ns / 1e9

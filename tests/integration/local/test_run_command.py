@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import select
 import signal
 import subprocess
@@ -46,7 +47,7 @@ def test_cancelling(tmp_path: Path, signum: signal.Signals):
         out, err = process.communicate(timeout=20)
     assert process.returncode == 1
     assert out == "one | caught\n"
-    assert f"task run: Cancelled: Revoked: ended by {signum.name}" in err
+    assert re.search(rf"^task run-\w{{8}}: Cancelled: Revoked: ended by {signum.name}$", err, re.MULTILINE)
     assert "one: Failed: Revoked" in err
 
 
@@ -101,5 +102,5 @@ def test_on_a_terminal(tmp_path: Path):
     assert "plain" in text
     assert "\x1b[2J" not in text
     assert "STEP" in text
-    assert "task run: Failed" in text
+    assert re.search(r"task run-\w{8}: Failed", text)
     assert text.endswith("\x1b[?25h") or "\x1b[?25h" in text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from pathlib import Path
 
@@ -41,7 +42,7 @@ def test_a_task_that_succeeds():
     assert done.exit_code == 0, done.stderr
     assert done.stdout == "two | x y {{workflow.name}}\n"
     assert "note: the steps run on this machine, not in alpine" in done.stderr
-    assert "task run: Succeeded" in done.stderr
+    assert re.search(r"^task run-\w{8}: Succeeded$", done.stderr, re.MULTILINE)
     assert row(done.stderr, "two")[:3] == ["two", "Succeeded", "0"]
 
 
@@ -74,7 +75,9 @@ def test_the_task_deadline():
     assert done.exit_code == 1
     assert done.stdout == "one | on\n"
     message = "the task ran longer than its timeout of 1s; step one was "
-    assert f"task run: TimedOut: TaskDeadlineExceeded: {message}" in done.stderr
+    assert re.search(
+        rf"^task run-\w{{8}}: TimedOut: TaskDeadlineExceeded: {message}", done.stderr, re.MULTILINE
+    )
     assert row(done.stderr, "two") == ["two", "Skipped"]
 
 
