@@ -134,7 +134,6 @@ async def test_over_the_link(told, service):
             assert (story.ended, story.needless) == (("Succeeded", ""), [])
 
 
-@pytest.mark.xfail(reason="the embedded Valkey dies of the same signal, before the service has stopped")
 async def test_ctrl_c(told, tmp_path):
     """Every process of the terminal gets the signal; what was printed is told before the service stops."""
     one = Service(tmp_path, {"SERVER-ADDRESS": told.url, "engine": "local"})

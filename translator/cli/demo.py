@@ -42,10 +42,22 @@ async def _demo() -> bool:
     from rich.console import Console
 
     from translator.agent_server.protocol import BATCH_PATH
+    from translator.cli.terminal import Terminal
 
     me = asyncio.current_task()
     assert me is not None, "asyncio.run started it"
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, me.cancel)
+    terminal = Terminal()
+    terminal.watch()
+    if not terminal.ignored:
+
+        def on_hangup() -> None:
+            terminal.has_just_closed()
+            # it may come twice, from the kernel and from the shell
+            if not me.cancelling():
+                me.cancel()
+
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, on_hangup)
     console = Console(highlight=False, soft_wrap=True)
     batch = Path(__file__).with_name("demo_batch.json").read_bytes()
     async with _everything() as stand_in:

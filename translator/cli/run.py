@@ -2,9 +2,9 @@
 
 Each call runs the task anew, under an id of its own unless one is given.
 
-Exit codes: 0 the task succeeded; 1 it did not, or was cancelled (Ctrl-C, SIGTERM); 2 the input is invalid; 3
-something that the task needs is missing or cannot be reached. A second Ctrl-C ends all processes at once, or
-leaves them to the cluster.
+Exit codes: 0 the task succeeded; 1 it did not, or was cancelled (Ctrl-C, SIGTERM, a closed terminal); 2 the
+input is invalid; 3 something that the task needs is missing or cannot be reached. A second Ctrl-C ends all
+processes at once, or leaves them to the cluster.
 """
 
 from __future__ import annotations
@@ -195,25 +195,33 @@ def _refuse(error: PermanentError | TemporaryError) -> int:
 
 @contextmanager
 def _signals(trial: Trial, kill: Callable[[], object]) -> Iterator[None]:
-    """The first Ctrl-C or SIGTERM cancels the task; a second one ends its processes at once."""
+    """The first Ctrl-C, SIGTERM or SIGHUP cancels the task; a second one ends its processes at once."""
     import asyncio
     import signal
 
+    from translator.cli.terminal import Terminal
+
     loop = asyncio.get_running_loop()
+    terminal = Terminal()
+    terminal.watch()
     seen = 0
 
     def on_signal(number: int) -> None:
         nonlocal seen
+        # of a closed terminal it may come twice, from the kernel and from the shell
+        if number == signal.SIGHUP and terminal.has_just_closed() and seen:
+            return
         seen += 1
         if seen > 1:
             kill()
         else:
             trial.cancel(f"ended by {signal.Signals(number).name}")
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    numbers = [signal.SIGINT, signal.SIGTERM, *([] if terminal.ignored else [signal.SIGHUP])]
+    for number in numbers:
         loop.add_signal_handler(number, on_signal, number)
     try:
         yield
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in numbers:
             loop.remove_signal_handler(number)

@@ -29,6 +29,8 @@ def serve(
 ) -> None:
     """Take tasks over HTTP, run them, and tell agent-server what happens, until SIGINT or SIGTERM.
 
+    A terminal that is closed stops it too.
+
     SIGHUP reads the settings again and takes what may change: LOG-LEVEL, the tokens, policy and workflow.
     """
     from translator.settings import InvalidSettingsError, load_settings
@@ -72,6 +74,7 @@ async def _serve(settings: Settings, read: Callable[[], Settings]) -> None:
     import signal
     from contextlib import AsyncExitStack
 
+    from translator.cli.terminal import Terminal
     from translator.service import full_collections
     from translator.service.http import serving
     from translator.service.starting import start
@@ -91,9 +94,15 @@ async def _serve(settings: Settings, read: Callable[[], Settings]) -> None:
     run: Running | None = None
     early = False
 
+    terminal = Terminal()
+    terminal.watch()
+
     def on_hangup() -> None:
         nonlocal early
-        if run is None:
+        if terminal.has_just_closed():
+            # it may come twice, from the kernel and from the shell: it never ends the process at once
+            stop.set()
+        elif run is None:
             early = True  # the file may have changed since it was read for the start
         else:
             _reload(run.reload, read)

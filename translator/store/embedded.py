@@ -2,7 +2,8 @@
 
 It listens on a Unix socket that only this user may open, writes every transaction to disk before it answers
 (appendfsync always: what a task's acceptance promises; measured on a virtual disk at about 0.3 ms more than
-everysec, and pipelined transactions share one fsync), and dies with this process.
+everysec, and pipelined transactions share one fsync), and dies with this process. It does not die of what a
+terminal sends to all its processes (Ctrl-C, for one): this process needs it until all else has stopped.
 """
 
 from __future__ import annotations
@@ -23,11 +24,12 @@ from translator.errors import PermanentError, TemporaryError
 _LAUNCHER = """#!{python} -IS
 import ctypes, os, signal, sys
 ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+os.setsid()  # Ctrl-C in a terminal is for its parent alone, which stops it last
 if os.getppid() != {parent}:
     sys.exit("the process that wanted a server is gone")
 os.execv({binary!r}, [{binary!r}, *sys.argv[1:]])
 """
-"""Without it a server outlives a parent that was killed."""
+"""Without it a server outlives a parent that was killed, and dies of Ctrl-C before its parent has stopped."""
 
 
 _SHORT = 50
