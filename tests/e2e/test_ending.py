@@ -105,3 +105,46 @@ async def test_a_retry_is_a_new_attempt_with_a_workflow_of_its_own(stage: Stage)
         assert told.lines == {"s1": ["run"]}
     assert first.workflow["name"].removesuffix("1") == second.workflow["name"].removesuffix("2")
     assert len(await found("workflows.argoproj.io", stage.namespace, f"codo.dev/task-id={play.task_id}")) == 2
+
+
+async def suspend(play: Play, value: str) -> None:
+    change = f'{{"spec": {{"suspend": {value}}}}}'
+    await play.kubectl("patch", "workflow", await play.workflow(), "--type=merge", "-p", change)
+
+
+async def suspend_and_revoke(play: Play) -> None:
+    await play.line("begun")
+    await suspend(play, "true")
+    await play.event(kind="status", reason=reasons.SUSPENDED)
+    assert (await play.revoke())["outcome"] == "accepted"
+
+
+@scene(task("echo begun; sleep 100", "echo never"), act=suspend_and_revoke)
+async def test_a_suspended_workflow_ends_when_it_is_revoked(told: Told) -> None:
+    assert told.ended == ("Cancelled", reasons.REVOKED)
+    assert told.outcomes[1] == ("s2", "Skipped", None, "")
+
+
+async def suspend_and_leave(play: Play) -> None:
+    await play.line("begun")
+    await suspend(play, "true")
+
+
+@scene(task("echo begun", "echo never"), timeout=20, act=suspend_and_leave)
+async def test_a_suspended_workflow_ends_at_its_deadline(told: Told) -> None:
+    assert told.ended == ("TimedOut", reasons.TASK_DEADLINE_EXCEEDED)
+    assert told.first(kind="status", reason=reasons.SUSPENDED)["phase"] == "Running"
+
+
+async def suspend_and_resume(play: Play) -> None:
+    await play.line("begun")
+    await suspend(play, "true")
+    await play.event(kind="status", reason=reasons.SUSPENDED)
+    await play.event(kind="step", name="s1", phase="Succeeded")
+    await suspend(play, "null")
+
+
+@scene(task("echo begun; sleep 2", "echo on"), act=suspend_and_resume)
+async def test_a_resumed_workflow_goes_on(told: Told) -> None:
+    assert told.ended == ("Succeeded", "")
+    assert told.lines["s2"] == ["on"]

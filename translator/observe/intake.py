@@ -16,10 +16,12 @@ from translator.observe.observation import (
     PodSeen,
     Submitted,
     Verdict,
+    Visibility,
     WorkflowGone,
     WorkflowSeen,
 )
 from translator.observe.outcome import refined
+from translator.observe.reasons import UNOBSERVED
 from translator.observe.sight import NodeSight, PodSight
 from translator.observe.standing import in_turn
 from translator.observe.state import Ending, StepState, TaskState
@@ -51,6 +53,8 @@ def taken_in(state: TaskState, seen: Observation) -> TaskState:
             known = _workflow(state, nodes.read(seen.object))
         case WorkflowGone():
             known = replace(state, ending=state.ending or state.verdict or ending.DELETED)
+        case Visibility():
+            known = replace(state, unseen=seen.why_not)
         case PodSeen():
             known = _pod(state, pods.read(seen.object))
         case PodGone():
@@ -78,6 +82,8 @@ def _workflow(state: TaskState, seen: nodes.WorkflowSight) -> TaskState:
     return replace(
         state,
         workflow=state.workflow or _ref(seen.namespace, seen.name, seen.uid, ""),
+        suspended=seen.suspended,
+        unseen="",
         ending=(state.verdict or ending.placed(ending.of_workflow(seen), state)) if seen.final else None,
         steps=tuple(_with_node(step, sights.get(step.name)) for step in state.steps),
     )
@@ -120,7 +126,8 @@ def _written(state: TaskState, seen: LogLines | LogGap) -> TaskState:
 
 def _verdict(state: TaskState, seen: Verdict) -> TaskState:
     told = Ending(Phase(seen.phase), seen.reason, seen.message)
-    decided = state.verdict or ending.placed(told, state)
+    # that nobody knows how it ended stands over what was ordered: nobody saw that carried out
+    decided = told if told.reason == UNOBSERVED else state.verdict or ending.placed(told, state)
     if not seen.ended:
         return replace(state, verdict=decided)
     return replace(state, verdict=decided, overruled=True, ending=state.ending or decided)

@@ -38,6 +38,7 @@ class WorkflowSight:
             Workflow Running for ever whose ``wait`` container was killed.
         message: Argo's words about the whole.
         shutdown: ``Terminate`` or ``Stop`` where somebody ordered it.
+        suspended: somebody suspended it, or one of its nodes: it waits until it is resumed.
         overdue: the Workflow's own ``activeDeadlineSeconds`` had passed when it ended.
         steps: by step; None where Argo keeps the nodes elsewhere, or they cannot be read: pods alone tell.
     """
@@ -48,6 +49,7 @@ class WorkflowSight:
     phase: str
     message: str
     shutdown: str
+    suspended: bool
     overdue: bool
     steps: Mapping[str, NodeSight] | None
 
@@ -76,6 +78,7 @@ def read(workflow: Mapping[str, Any]) -> WorkflowSight:
         phase=phase,
         message=(status.get("message") or "")[:LONGEST_MESSAGE],
         shutdown=spec.get("shutdown") or "",
+        suspended=phase not in _FINAL and (bool(spec.get("suspend")) or _waits_for_resume(nodes)),
         overdue=_overdue(spec, status, status.get("finishedAt") or root.get("finishedAt")),
         steps=None if nodes is None else _steps(workflow, nodes),
     )
@@ -100,6 +103,12 @@ def _nodes(status: Mapping[str, Any]) -> Mapping[str, Any] | None:
     except decompress.UnreadableError:
         # pods tell the same, if later; a Workflow must not stop being followed for it
         return None
+
+
+def _waits_for_resume(nodes: Mapping[str, Any] | None) -> bool:
+    """Whether a suspend template of an operator's own waits to be resumed."""
+    every = (nodes or {}).values()
+    return any(node.get("type") == "Suspend" and node.get("phase") == "Running" for node in every)
 
 
 def _steps(workflow: Mapping[str, Any], nodes: Mapping[str, Any]) -> dict[str, NodeSight]:

@@ -82,6 +82,17 @@ class WorkflowGone:
 
 
 @dataclass(frozen=True, slots=True)
+class Visibility:
+    """Whether the Workflow can be seen.
+
+    Attributes:
+        why_not: what keeps the engine from seeing it, in one sentence; empty: it is seen again.
+    """
+
+    why_not: str
+
+
+@dataclass(frozen=True, slots=True)
 class PodSeen:
     """One pod of the Workflow as it is now."""
 
@@ -160,5 +171,14 @@ class Verdict:
 
 
 Observation = (
-    Submitted | WorkflowSeen | WorkflowGone | PodSeen | PodGone | LogLines | LogGap | LogEnd | Verdict
+    Submitted
+    | WorkflowSeen
+    | WorkflowGone
+    | Visibility
+    | PodSeen
+    | PodGone
+    | LogLines
+    | LogGap
+    | LogEnd
+    | Verdict
 )

@@ -30,6 +30,11 @@ RUNNER_LOST: Final = "RunnerLost"
 TERMINATED: Final = "Terminated"
 ENGINE_ERROR: Final = "EngineError"
 
+# What the whole task waits for.
+SUSPENDED: Final = "Suspended"
+CLUSTER_UNREACHABLE: Final = "ClusterUnreachable"
+UNOBSERVED: Final = "Unobserved"
+
 # What the service decided.
 TASK_DEADLINE_EXCEEDED: Final = "TaskDeadlineExceeded"
 REVOKED: Final = "Revoked"
@@ -67,6 +72,9 @@ REMEDIES: Final[dict[str, str]] = {
     RUNNER_LOST: "run the task again: the local engine's steps end with the process that runs them",
     TERMINATED: "somebody stopped the Workflow in Argo; run the task again if that was not meant",
     ENGINE_ERROR: "look at the Workflow in Argo and at the log of its workflow-controller",
+    SUSPENDED: "go on with it: argo resume (in the namespace and with the name that the workflow field has)",
+    CLUSTER_UNREACHABLE: "make the API server and the namespace reachable again: the task goes on by itself",
+    UNOBSERVED: "look at the Workflow, if it is there, for how it ended; run the task again if that is safe",
     TASK_DEADLINE_EXCEEDED: "raise args.timeout and the taskYaml's timeout: the smaller one counts",
     REVOKED: "none is needed: the task was cancelled on request",
     INVALID_TASK: "mend what the message names (translator validate shows all), and submit again",

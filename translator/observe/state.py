@@ -96,6 +96,8 @@ class TaskState:
         timeout: how long the task may take, as a Go duration; empty until it is submitted.
         overruled: whether the verdict also says that the engine has nothing of the attempt (`Verdict.ended`).
         ending: how the attempt ends, once its Workflow has ended.
+        suspended: somebody has suspended the Workflow.
+        unseen: why the engine cannot see the Workflow; empty: it can, as far as is known.
     """
 
     task_id: str
@@ -110,6 +112,8 @@ class TaskState:
     timeout: str = ""
     overruled: bool = False
     ending: Ending | None = None
+    suspended: bool = False
+    unseen: str = ""
 
     @property
     def final(self) -> bool:

@@ -17,7 +17,7 @@ from typing import Any
 
 from translator.observe.event import Event, Kind, StepPhase
 from translator.observe.observation import LogGap, LogLines
-from translator.observe.reasons import remedy
+from translator.observe.reasons import CLUSTER_UNREACHABLE, SUSPENDED, remedy
 from translator.observe.state import Ending, StepState, TaskState
 
 
@@ -48,7 +48,8 @@ def numbered(state: TaskState, told: Sequence[Told], now: str) -> tuple[TaskStat
 def changes(before: TaskState, after: TaskState) -> list[Told]:
     """Tell what changed, but for the end of the task."""
     found = bool(after.workflow) and not before.workflow
-    told = [status(after)] if found or after.phase is not before.phase else []
+    changed = found or after.phase is not before.phase or waits_for(after)[0] != waits_for(before)[0]
+    told = [status(after)] if changed else []
     for old, new in zip(before.steps, after.steps, strict=True):
         if new.phase is not old.phase or (new.phase is StepPhase.PENDING and new.reason != old.reason):
             told.append(Told(Kind.STEP, step(new)))
@@ -56,8 +57,29 @@ def changes(before: TaskState, after: TaskState) -> list[Told]:
 
 
 def status(state: TaskState) -> Told:
-    """Tell a phase that is not final."""
-    return Told(Kind.STATUS, _known(phase=str(state.phase), workflow=dict(state.workflow)))
+    """Tell a phase that is not final, and what the task as a whole waits for."""
+    reason, message = waits_for(state)
+    return Told(
+        Kind.STATUS,
+        _known(
+            phase=str(state.phase),
+            reason=reason,
+            message=message,
+            remedy=remedy(reason),
+            workflow=dict(state.workflow),
+        ),
+    )
+
+
+def waits_for(state: TaskState) -> tuple[str, str]:
+    """Return reason and message of what keeps the whole task from going on, or two empty texts."""
+    if state.ending is not None:
+        return "", ""
+    if state.unseen:
+        return CLUSTER_UNREACHABLE, state.unseen
+    if state.suspended:
+        return SUSPENDED, "the Workflow is suspended: no further step begins until somebody resumes it"
+    return "", ""
 
 
 def final(state: TaskState, ending: Ending) -> Told:

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from translator.observe.observation import WorkflowRef
 from translator.service.accept import Acceptance
+from translator.service.attempt import UNSEEN_S
 from translator.service.changes import Changes
 from translator.service.deliver import Deliverer
 from translator.service.deliver import Sender as Delivery
@@ -51,6 +52,7 @@ def assemble(
     flush_seconds: float = 5.0,
     reconcile_seconds: float = 300.0,
     settle_seconds: float = SETTLE_S,
+    unseen_seconds: float = UNSEEN_S,
     installation: str = "translator",
     grace_seconds: float = 20.0,
     on_drain: Callable[[], None] = lambda: None,
@@ -76,6 +78,7 @@ def assemble(
         flush_seconds: as `Service` has it.
         reconcile_seconds: pause between two comparisons of all that is known.
         settle_seconds: pause between the two looks of a comparison.
+        unseen_seconds: as `translator.service.attempt.Attempt` has it.
         installation: whose Workflows this service's are.
         grace_seconds: as `Service` has it.
         on_drain: as `Service` has it.
@@ -116,6 +119,7 @@ def assemble(
         on_unknown=reactions.unknown,
         on_set_back=reactions.ahead,
         mask_of=translation.mask,
+        unseen_s=unseen_seconds,
     )
     submitter = Submitter(
         store,

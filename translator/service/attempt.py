@@ -13,7 +13,7 @@ from translator.errors import PermanentError, TemporaryError
 from translator.observe import reasons
 from translator.observe.event import Event, Kind, encode
 from translator.observe.masking import Mask
-from translator.observe.observation import LogEnd, Observation, Verdict, WorkflowGone, WorkflowRef
+from translator.observe.observation import LogEnd, LogGap, Observation, Verdict, WorkflowGone, WorkflowRef
 from translator.observe.reducer import observe
 from translator.observe.state import StepState, TaskState
 from translator.service import clock
@@ -26,6 +26,11 @@ from translator.store.store import Store
 
 _QUEUE = 256
 """Observations waiting to be stored; the engine waits while there are so many."""
+
+UNSEEN_S = 24 * 3600.0
+"""A day: whoever mends a cluster has had a night and a morning."""
+
+UNREAD = "the Workflow could not be seen any more: what the step printed since then was not read"
 
 _FIRST_SIGHT_S = 5.0
 """A deadline that passed while nobody looked waits so long for a sight of the Workflow: it may have ended."""
@@ -55,6 +60,7 @@ class Attempt:
         limit: how large a request to agent-server, and so an event, may be.
         on_events: called with the taskId and its state when its outbox has grown.
         mask: hides the task's secret parameters in all that is stored and told.
+        unseen_s: seconds after the deadline for which a Workflow is waited for that nobody has seen end.
     """
 
     def __init__(
@@ -68,6 +74,7 @@ class Attempt:
         limit: RequestLimit,
         on_events: Callable[[str, TaskState], None],
         mask: Mask,
+        unseen_s: float = UNSEEN_S,
     ) -> None:
         self._store = store
         self._engine = engine
@@ -77,6 +84,7 @@ class Attempt:
         self._limit = limit
         self._on_events = on_events
         self._mask = mask
+        self._unseen_s = unseen_s
         self._queue: asyncio.Queue[Observation | _Ended] = asyncio.Queue(_QUEUE)
         self._seen = asyncio.Event()
         self._terminating: asyncio.Task[None] | None = None
@@ -125,6 +133,24 @@ class Attempt:
             await self._time_is_up()
         else:
             await self._queue.put(Verdict("Cancelled", reasons.REVOKED, "the task was revoked"))
+        await asyncio.sleep(max(0.0, deadline + self._unseen_s - clock.unix()))
+        await self._give_up()
+
+    async def _give_up(self) -> None:
+        """Nobody has seen the Workflow end, though its time was up long ago: how it ended is not known.
+
+        What it may have printed meanwhile is lost to us, which is told for every step that had started. The
+        order to end it stays: whoever releases the Workflow carries it out first.
+        """
+        state = self._record.state
+        if state.ending is not None:
+            return
+        why = state.unseen or "the Workflow did not end, although that was ordered"
+        for step in state.steps:
+            if step.ran and not step.log_ended:
+                await self._queue.put(LogGap(step.name, UNREAD, None, {}))
+        message = f"outcome unknown: {why}"
+        await self._queue.put(Verdict("Error", reasons.UNOBSERVED, message, ended=True))
 
     async def _time_is_up(self) -> None:
         try:

@@ -150,6 +150,7 @@ async def running(settings: Settings, *, engine: Engine | None = None) -> AsyncI
             sweep_seconds=settings.sweep_seconds,
             flush_seconds=settings.flush_seconds,
             reconcile_seconds=settings.reconcile_seconds,
+            unseen_seconds=settings.argo.unseen_seconds,
             installation=settings.installation or settings.biz_id or "translator",
             grace_seconds=settings.termination_grace_seconds,
             on_drain=sender.drain if isinstance(sender, LinkClient) else lambda: None,

@@ -11,8 +11,9 @@ import structlog
 from translator.errors import PermanentError, TemporaryError
 from translator.observe.masking import Mask
 from translator.observe.observation import WorkflowRef
+from translator.observe.reasons import UNOBSERVED
 from translator.observe.state import TaskState
-from translator.service.attempt import Attempt
+from translator.service.attempt import UNSEEN_S, Attempt
 from translator.service.engine import Engine
 from translator.service.request import RequestLimit
 from translator.service.workers import Workers
@@ -38,6 +39,7 @@ class Follower:
         on_set_back: compares a record that is older than what was stored with what agent-server holds, and
             mends it; awaited before the attempt is followed on.
         mask_of: what hides the values of the secret ones of some parameters.
+        unseen_s: as `translator.service.attempt.Attempt` has it.
     """
 
     def __init__(
@@ -51,7 +53,9 @@ class Follower:
         on_unknown: Callable[[str], None],
         on_set_back: Callable[[str], Awaitable[object]],
         mask_of: Callable[[Iterable[tuple[str, str]]], Mask],
+        unseen_s: float = UNSEEN_S,
     ) -> None:
+        self._unseen_s = unseen_s
         self._on_set_back = on_set_back
         self._set_back: set[str] = set()
         self._store = store
@@ -107,6 +111,7 @@ class Follower:
             limit=self._limit,
             on_events=self._on_events,
             mask=await self._mask(record, ref),
+            unseen_s=self._unseen_s,
         )
         try:
             await attempt.run(revoked)
@@ -137,6 +142,11 @@ class Follower:
 
     async def _release(self, task_id: str, ref: WorkflowRef) -> None:
         try:
+            record = await self._store.load(task_id)
+            how = record.state.ending if record is not None else None
+            if how is not None and how.reason == UNOBSERVED:
+                # it may run on, unseen: the order to end it waits here until the cluster is back
+                await self._engine.terminate(ref)
             await self._engine.release(ref)
         except PermanentError as e:
             _log.error("cannot release", workflow=ref.name, error=e.message, remedy=e.remedy)

@@ -30,6 +30,11 @@ class Argo(BaseModel):
     kill_grace_seconds: float = Field(
         default=60, ge=0, description="from a termination to the deletion of pods that still run"
     )
+    unseen_seconds: float = Field(
+        default=86400,
+        ge=0,
+        description="from a task's deadline until a Workflow that nobody has seen end counts as `Unobserved`",
+    )
     workflow_url: str = Field(
         default="",
         pattern="^(https?://|$)",

@@ -35,6 +35,15 @@ async def test_terminate_is_argo_s_own(fake: FakeApi, api: ApiServer) -> None:
     }
 
 
+async def test_terminate_takes_a_suspension_back(fake: FakeApi, api: ApiServer) -> None:
+    suspended = workflow()
+    suspended["spec"]["suspend"] = True
+    await fake.put("workflows", suspended)
+    await order_shutdown(api, REF)
+    spec = fake.objects["workflows"]["default", "w"]["spec"]
+    assert spec == {"entrypoint": "task", "shutdown": "Terminate"}
+
+
 async def test_a_workflow_that_is_gone_needs_no_terminate(fake: FakeApi, api: ApiServer) -> None:
     await order_shutdown(api, REF)
 

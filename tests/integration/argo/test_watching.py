@@ -13,7 +13,7 @@ from tests.integration.argo.fake_api import FakeApi, lost, says, sends, status
 from translator.engine.argo.answers import Call
 from translator.engine.argo.client import IN_FLIGHT, ApiServer
 from translator.engine.argo.objects import workflow_path
-from translator.engine.argo.watching import Change, Left, Listing, Pace, Scope, Seen, watch_for_ever
+from translator.engine.argo.watching import Blind, Change, Left, Listing, Pace, Scope, Seen, watch_for_ever
 
 SCOPE = Scope("pods", "/api/v1/namespaces/default/pods", "default", "codo.dev/task-id")
 
@@ -30,6 +30,8 @@ def told(change: Change) -> str:
             return f"-{change.object['metadata']['name']}"
         case Listing():
             return "["
+        case Blind():
+            return "?"
         case _:
             return "]"
 
@@ -172,7 +174,7 @@ async def test_failures_are_waited_for_longer_and_longer(
         [says(500, "boom"), lost, lost, says(503, status(503, "away")), says(403, status(403, "not yours"))]
     )
     async with watching(api, pace) as watch:
-        assert await watch.take(6) == ["[", "[", "[", "[", "[", "]"]
+        assert await watch.take(7) == ["[", "[", "[", "?", "[", "[", "]"]
     assert slept[:4] == [0.5, 1, 2, 4]
 
 

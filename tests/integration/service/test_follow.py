@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from tests.integration.service.rounds import cloud_task, revoke
 from translator.engine.local.engine import LocalEngine
 from translator.errors import PermanentError, TemporaryError
+from translator.observe.observation import LogLines, Visibility
 
 TICKS = "for n in 1 2 3 4 5 6; do echo $n; sleep 0.05; done"
 
@@ -104,3 +107,74 @@ async def test_a_revocation_wins_over_a_step_that_fails_by_it(troubled):
         await round_.post(revoke("t1"))
         assert (await round_.outcome("t1"))["phase"] == "Cancelled"
         assert round_.lines("t1") == ["up"]
+
+
+class Blinded(LocalEngine):
+    """Sees nothing any more after a step's first line, until it is given its sight back."""
+
+    def __init__(self, root):
+        super().__init__(root=root, bubblewrap=False, grace=0.2)
+        self.sees = asyncio.Event()
+        self.orders = []
+
+    async def follow(self, ref, cursors):
+        async for seen in super().follow(ref, cursors):
+            yield seen
+            if isinstance(seen, LogLines) and seen.lines and not self.sees.is_set():
+                yield Visibility("connection refused")
+                await self.sees.wait()
+                yield Visibility("")
+
+    async def terminate(self, ref):
+        if not self.sees.is_set():
+            raise TemporaryError("connection refused")
+        self.orders.append("terminate")
+        await super().terminate(ref)
+
+    async def release(self, ref):
+        if not self.sees.is_set():
+            raise TemporaryError("connection refused")
+        self.orders.append("release")
+        await super().release(ref)
+
+
+def statuses(round_):
+    return [
+        (event["phase"], event.get("reason"))
+        for event in round_.stand_in.ledger.kept
+        if event["kind"] == "status"
+    ]
+
+
+async def test_a_workflow_that_is_unseen_for_a_while_goes_on(start_round, tmp_path):
+    engine = Blinded(tmp_path / "engine")
+    async with start_round(engine=engine) as round_:
+        await round_.post(cloud_task("t1", "echo one; sleep 0.5; echo two"))
+        while ("Running", "ClusterUnreachable") not in statuses(round_):  # noqa: ASYNC110 - told to the stand-in
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(0.5)
+        engine.sees.set()
+        assert (await round_.outcome("t1"))["phase"] == "Succeeded"
+        assert round_.lines("t1") == ["one", "two"]
+        assert statuses(round_)[-3:] == [
+            ("Running", "ClusterUnreachable"),
+            ("Running", None),
+            ("Succeeded", None),
+        ]
+
+
+async def test_a_workflow_that_nobody_sees_any_more_ends_as_unobserved(start_round, tmp_path):
+    engine = Blinded(tmp_path / "engine")
+    async with start_round(engine=engine, unseen_seconds=1) as round_:
+        await round_.post(cloud_task("t1", "echo one; sleep 60", "echo never", timeout=1))
+        async with asyncio.timeout(20):
+            final = await round_.stand_in.final("t1")
+        assert (final["phase"], final["reason"]) == ("Error", "Unobserved")
+        assert final["message"] == "outcome unknown: connection refused"
+        gaps = [event["step"] for event in round_.stand_in.ledger.kept if event["kind"] == "gap"]
+        assert gaps == [final["steps"][0]["name"]]
+        assert engine.orders == []
+        # the order to end it waits until it can be given
+        engine.sees.set()
+        await round_.closed("t1")
+        assert engine.orders == ["terminate", "release"]

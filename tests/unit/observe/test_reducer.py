@@ -12,6 +12,7 @@ from translator.observe.observation import (
     LogLines,
     Submitted,
     Verdict,
+    Visibility,
     WorkflowGone,
     WorkflowRef,
     WorkflowSeen,
@@ -560,3 +561,30 @@ def test_a_state_of_a_hundred_steps_stays_small():
     state, _ = run(steps, [workflow(*done), *(LogLines(step, ("x",), {"n": 1}) for step in steps)])
     assert len(str(state.as_json())) < 25_000
     assert stored(state) == state
+
+
+def suspended(value):
+    seen = workflow(node("a"))
+    return WorkflowSeen({**seen.object, "spec": {**seen.object.get("spec", {}), "suspend": value}})
+
+
+def test_a_suspended_workflow_says_so_until_it_is_resumed():
+    _, events = run(["a"], [suspended(True), suspended(True), suspended(False)])
+    reasons_told = [event.body.get("reason", "") for event in events if event.kind == "status"]
+    assert reasons_told == ["", "Suspended", ""]
+    assert "argo resume" in events[1].body["remedy"]
+
+
+def test_what_cannot_be_seen_says_so_until_it_is_seen_again():
+    seen = [workflow(node("a")), Visibility("refused"), Visibility("refused again"), workflow(node("a"))]
+    state, events = run(["a"], seen)
+    told_ = [event.body.get("reason", "") for event in events if event.kind == "status"]
+    assert told_ == ["", "", "ClusterUnreachable", ""]
+    assert not state.final
+
+
+def test_that_nobody_knows_how_it_ended_stands_over_what_was_ordered():
+    ordered = Verdict("TimedOut", "TaskDeadlineExceeded", "too long")
+    unknown = Verdict("Error", "Unobserved", "outcome unknown", ended=True)
+    state, _ = run(["a"], [workflow(node("a")), Visibility("refused"), ordered, unknown])
+    assert (state.phase, state.ending.reason) == ("Error", "Unobserved")

@@ -20,6 +20,8 @@ from translator.observe.observation import WorkflowRef
 async def order_shutdown(api: ApiServer, ref: WorkflowRef) -> None:
     """Set ``spec.shutdown: Terminate``; nothing to do where the Workflow is gone.
 
+    Argo does not look at that while ``spec.suspend`` is true, so the same patch takes it back.
+
     It ends running and Pending Workflows in seconds, keeps the pods with their logs, and sends SIGTERM.
 
     Raises:
@@ -28,7 +30,7 @@ async def order_shutdown(api: ApiServer, ref: WorkflowRef) -> None:
     """
     call = Call("patch", "workflows", ref.namespace, ref.name)
     # the uid in a patch is a precondition: a Workflow created anew under this name is not ours to end
-    change = {"metadata": {"uid": ref.uid}, "spec": {"shutdown": "Terminate"}}
+    change = {"metadata": {"uid": ref.uid}, "spec": {"shutdown": "Terminate", "suspend": None}}
     try:
         await api.patch(Step.SHUTDOWN_WORKFLOW, call, workflow_path(ref.namespace, ref.name), change)
     except RefusedError as error:

@@ -28,14 +28,15 @@ from translator.engine.argo.outlet import Outlet
 from translator.engine.argo.pod_deadlines import Orders, PodDeadlines
 from translator.engine.argo.slots import Slots
 from translator.engine.argo.step_logs import Reading, StepLogs
-from translator.engine.argo.untold import END, WORKFLOW, Untold
+from translator.engine.argo.untold import END, VISIBILITY, WORKFLOW, Untold
 from translator.engine.argo.watches import Watches
-from translator.engine.argo.watching import Change, Left, Listed, Listing, Pace, Seen
+from translator.engine.argo.watching import Blind, Change, Left, Listed, Listing, Pace, Seen
 from translator.errors import PermanentError
 from translator.observe.observation import (
     Observation,
     PodGone,
     PodSeen,
+    Visibility,
     WorkflowGone,
     WorkflowRef,
     WorkflowSeen,
@@ -90,6 +91,7 @@ class Following:
             Orders(means.api, means.pace, means.now, self._confirm_pod, self._spawn)
         )
         self._ended = False
+        self._blind = False
         self._listed = False
         self._sought = False
         self._tasks: set[asyncio.Task[None]] = set()
@@ -125,10 +127,17 @@ class Following:
             self._see_workflow(change.object)
         elif isinstance(change, Seen | Left):
             self._spawn(self._read_workflow())
+        elif isinstance(change, Blind):
+            self._blind = True
+            self._untold.put(VISIBILITY, Visibility(change.why))
         elif isinstance(change, Listing):
             self._unlisted.add(self._ref.uid)
-        elif self._ref.uid in self._unlisted and self._workflow is not None:
-            self._spawn(self._read_workflow())
+        else:
+            if self._blind:
+                self._blind = False
+                self._untold.put(VISIBILITY, Visibility(""))
+            if self._ref.uid in self._unlisted and self._workflow is not None:
+                self._spawn(self._read_workflow())
 
     def _on_pod(self, change: Change) -> None:
         if isinstance(change, Listing):
@@ -136,7 +145,7 @@ class Following:
         elif isinstance(change, Listed):
             for pod_uid in self._unlisted & self._pods.keys():
                 self._spawn(self._confirm_pod(pod_uid))
-        elif not is_of(change.object, self._ref.uid):
+        elif isinstance(change, Blind) or not is_of(change.object, self._ref.uid):
             return
         elif isinstance(change, Seen):
             self._see_pod(change.object)

@@ -103,7 +103,7 @@ def container_states(pod: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 _STATUS = (
     "phase", "message", "startedAt", "finishedAt", "nodes", "compressedNodes", "offloadNodeStatusVersion",
 )  # fmt: skip
-_SPEC = ("shutdown", "activeDeadlineSeconds")
+_SPEC = ("shutdown", "suspend", "activeDeadlineSeconds")
 _TEMPLATE = ("name", "metadata")
 _NODE = (
     "id", "name", "displayName", "type", "phase", "message", "boundaryID", "templateName", "startedAt",

@@ -10,6 +10,9 @@ WORKFLOW = "workflow"
 END = "end"
 """Of the Workflow, too: that it is gone."""
 
+VISIBILITY = "visibility"
+"""Whether the Workflow can be seen."""
+
 _LAST = (WORKFLOW, END)
 
 

@@ -53,7 +53,17 @@ class Listed:
     """The list is complete."""
 
 
-Change = Listing | Seen | Left | Listed
+@dataclass(frozen=True, slots=True)
+class Blind:
+    """Nothing can be seen for some time now, and until the next `Listed`; `why` is one sentence."""
+
+    why: str
+
+
+Change = Listing | Seen | Left | Listed | Blind
+
+BLIND_AFTER = 3
+"""Lists in a row that fail before that is told: one or two are every day's."""
 
 
 class ForgottenError(TemporaryError):
@@ -145,6 +155,8 @@ async def watch_for_ever(source: Source, scope: Scope, pace: Pace) -> AsyncGener
             _log.warning(
                 "cannot watch, trying again", resource=scope.resource, error=error.message, failures=failures
             )
+            if failures == BLIND_AFTER:
+                yield Blind(error.message)
             await pace.pause(failures, getattr(error, "retry_after", None))
         listed = False
 
