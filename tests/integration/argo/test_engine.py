@@ -265,7 +265,8 @@ async def test_a_process_that_only_the_last_form_of_its_pod_shows_lacks_its_log(
     await fake.put("pods", pod("a", "Failed", "terminated"), silently=True)
     await fake.remove("pods", "w-a")
     await fake.remove("workflows", "w")
-    await follow.next(LogEnd)
+    while not (follow.of(LogEnd) and follow.of(PodGone)):
+        await follow.until(lambda one: isinstance(one, LogEnd | PodGone))
     assert [gap.step for gap in follow.of(LogGap)] == ["a"]
     assert follow.of(PodGone)[0].object["status"]["phase"] == "Failed"
     await follow.close()
