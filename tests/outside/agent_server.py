@@ -116,7 +116,7 @@ class AgentServer:
 
     # ---- what came
 
-    async def wait(self, happened: Callable[[], Any], seconds: float, what: str = "") -> Any:
+    async def wait(self, happened: Callable[[], Any], seconds: float, what: str) -> Any:
         """Wait until what was told makes something true, and return it."""
         try:
             async with asyncio.timeout(seconds), self._came:
@@ -124,8 +124,12 @@ class AgentServer:
                     await self._came.wait()
                 return found
         except TimeoutError:
-            held = {f"{task}/{attempt}": kept.events[-3:] for (task, attempt), kept in self.attempts.items()}
-            raise AssertionError(f"not told in {seconds:g} s: {what or happened}; held: {held}") from None
+            held = [
+                f"\n{task}/{attempt} holds {len(kept.events)}, at last {kept.events[-2:]}"
+                for (task, attempt), kept in self.attempts.items()
+                if task in what
+            ]
+            raise AssertionError(f"not told in {seconds:g} s: {what}{''.join(held)}") from None
 
     async def event(self, task_id: str, seconds: float = 60, attempt: int = 1, **wanted: Any) -> Json:
         """Wait for the first event of an attempt that has these fields."""

@@ -7,6 +7,7 @@ import contextlib
 import importlib.util
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -103,6 +104,38 @@ class Cluster:
         newest = max(found, key=lambda pod: pod["metadata"]["creationTimestamp"])
         name: str = newest["metadata"]["name"]
         return name
+
+    async def owned(self, kind: str, workflow: str) -> list[str]:
+        """The names of the objects that belong to a Workflow: a Secret does by way of a ConfigMap."""
+        return [
+            each["metadata"]["name"]
+            for each in await self.found(kind)
+            if any(
+                owner["name"].startswith(workflow) for owner in each["metadata"].get("ownerReferences", ())
+            )
+        ]
+
+    async def witness(self, pod: str, step: str) -> int:
+        """Read a step's log beside the service, as long as there is one; returns its last line's number."""
+        last = 0
+        async with asyncio.timeout(120):
+            while True:
+                try:
+                    text = await self.run("logs", "-f", pod, "-c", "main")
+                except KubectlError as error:
+                    if "not found" in str(error) and "container" not in str(error):
+                        return last
+                    await asyncio.sleep(0.3)
+                    continue
+                last = max(
+                    [last, *(int(number) for number in re.findall(rf"^{step} (\d+)$", text, re.MULTILINE))]
+                )
+                found = await self.get("pod", pod)
+                states = [
+                    each["state"] for each in (found or {}).get("status", {}).get("containerStatuses", ())
+                ]
+                if found is None or all("terminated" in state for state in states):
+                    return last
 
 
 @contextlib.asynccontextmanager

@@ -7,7 +7,7 @@ what was told of the steps, and it is what a task with such steps may end as.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,6 +64,7 @@ def judge(
     lost: bool = False,
     secrets: Sequence[str] = (),
     foreign: bool = False,
+    printed: Mapping[str, int] | None = None,
 ) -> Story:
     """Read an attempt; fails with everything that is wrong.
 
@@ -74,6 +75,7 @@ def judge(
         lost: Redis lost what it held: lines may come again after a gap that says so.
         secrets: what may stand in no event.
         foreign: lines without a number are expected too.
+        printed: what a witness saw of steps that did not run to their end, their last lines' numbers.
     """
     story = Story(told.events(task.id, attempt))
     story.wrong += [breach for breach in told.breaches if task.id in breach]
@@ -82,7 +84,8 @@ def judge(
     _steps_fit(story, task)
     _verdict_fits(story, task)
     for step in task.steps:
-        _lines_fit(story, step, lost=lost, foreign=foreign)
+        seen = (printed or {}).get(step.name, 0)
+        _lines_fit(story, step, lost=lost, foreign=foreign, seen=seen)
     for secret in secrets:
         if any(secret in body for body in told.bodies):
             story.wrong.append(f"{secret} was not masked")
@@ -129,8 +132,9 @@ def _outcome_faults(step: Json, seen: Json | None) -> Iterator[str]:
         yield f"is {phase} in the final status"
     if seen is None and phase != "Skipped":
         yield f"is {phase} in the final status, and was never told of"
-    for key in ("phase", "exitCode", "reason") if seen else ():
-        if seen.get(key) != step.get(key):
+    for key in ("phase", "exitCode", "reason"):
+        # the final status may know more than what was told while the process still ran
+        if seen is not None and seen.get(key) not in (None, step.get(key)):
             yield f"{key} is {step.get(key)} in the final status, and was {seen.get(key)}"
     if phase == "Succeeded" and not started:
         yield "Succeeded and had not started"
@@ -158,7 +162,7 @@ def _told_of(story: Story, step: str) -> Iterator[tuple[str, Any]]:
             yield "gap", event
 
 
-def _lines_fit(story: Story, step: Step, *, lost: bool, foreign: bool) -> None:
+def _lines_fit(story: Story, step: Step, *, lost: bool, foreign: bool, seen: int) -> None:
     numbers = story.lines.setdefault(step.name, [])
     gaps = story.gaps.setdefault(step.name, [])
     previous, between = 0, list[Json]()
@@ -187,6 +191,8 @@ def _lines_fit(story: Story, step: Step, *, lost: bool, foreign: bool) -> None:
     )
     if whole:
         _gap_fits(story, step.name, step.lines - previous, between, lost=lost)
+    elif seen > previous and not between:
+        story.wrong.append(f"{step.name}: lines {previous + 1} to {seen}, at least, are lost in silence")
 
 
 def _gap_fits(story: Story, step: str, missing: int, gaps: Sequence[Json], *, lost: bool) -> None:

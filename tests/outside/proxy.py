@@ -48,7 +48,7 @@ class Proxy:
         upstream: the API server's URL.
         verify: the TLS context towards it, with a client's certificate where that is how one logs in.
         folder: for the certificate and the kubeconfig.
-        rule: decides by method and path what is refused; None passes on.
+        rules: each decides by method and path what is refused; where all say None it is passed on.
         silent: nothing is passed on any more, and no connection is closed.
         asked: method and path of every request.
     """
@@ -56,7 +56,7 @@ class Proxy:
     upstream: str
     verify: ssl.SSLContext
     folder: Path
-    rule: Answering | None = None
+    rules: list[Answering] = field(default_factory=list)
     silent: bool = False
     asked: list[tuple[str, str]] = field(default_factory=list)
     port: int = 0
@@ -93,14 +93,18 @@ class Proxy:
     @contextlib.asynccontextmanager
     async def refusing(self, status: int, path: re.Pattern[str], **more: Any) -> AsyncIterator[None]:
         """For as long as the block runs, refuse requests for these paths and cut those that are open."""
-        self.rule = lambda _, asked: Refusal(status, **more) if path.fullmatch(asked) else None
+
+        def rule(_: str, asked: str) -> Refusal | None:
+            return Refusal(status, **more) if path.fullmatch(asked) else None
+
+        self.rules.append(rule)
         for writer, asked in list(self._open.items()):
             if path.fullmatch(asked):
                 writer.transport.abort()
         try:
             yield
         finally:
-            self.rule = None
+            self.rules.remove(rule)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -123,7 +127,7 @@ class Proxy:
         self.asked.append((method, path))
         self._open[writer] = path
         await self._while_silent()
-        refusal = self.rule(method, path) if self.rule else None
+        refusal = next((found for rule in self.rules if (found := rule(method, path))), None)
         if refusal is not None:
             await asyncio.sleep(refusal.delay)
             if refusal.status == 0:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,3 +36,18 @@ def test_it_shares_no_code_with_what_it_checks(file):
         for argument in node.args.args
     }
     assert not asked & SHARED_FIXTURES
+
+
+def test_the_promises_page_names_tests_that_there_are():
+    """docs/reliability.md says which test holds which promise."""
+    page = (HERE.parents[1] / "docs" / "reliability.md").read_text()
+    table = page.partition("| promise | test of `tests/outside` |")[2].partition("\n\n")[0]
+    named = set(re.findall(r"`([a-z]\w+)`", table)) - {"seq"}
+    defined = {
+        node.name
+        for file in HERE.glob("*.py")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.AsyncFunctionDef)
+    }
+    assert named
+    assert named <= defined
