@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
@@ -119,6 +120,7 @@ class Tasks:
         Raises:
             TemporaryError: the attempt has ended, but the engine has not let go of it.
         """
+        request = uuid.uuid4().hex
         while True:
             record = await self._store.load(task_id)
             if record is None:
@@ -130,7 +132,7 @@ class Tasks:
             names = [each.name for each in task.steps]
             attempt = record.state.attempt + 1
             state, events = begin(task_id, record.agent_id, attempt, names, clock.rfc3339())
-            outcome = await self._store.retry(record, state, events, int(clock.unix() * 1000))
+            outcome = await self._store.retry(record, state, events, int(clock.unix() * 1000), request)
             if outcome == "retried":
                 _log.info("retried", taskId=task_id, attempt=attempt)
                 self._on_accepted(task_id)

@@ -44,10 +44,15 @@ def append(
 
 
 def retry(
-    record: Record, state: TaskState, events: Sequence[Event], order: float, event_bytes: int = HEAD_BYTES
+    record: Record,
+    state: TaskState,
+    events: Sequence[Event],
+    order: float,
+    request: str,
+    event_bytes: int = HEAD_BYTES,
 ) -> list[Any]:
     """Of `scripts.RETRY`."""
-    return [record.task_id, record.version, *_state(state), order, *_events(events, event_bytes)]
+    return [record.task_id, record.version, *_state(state), order, request, *_events(events, event_bytes)]
 
 
 def rebuild(

@@ -126,18 +126,17 @@ RETRY = anyone(
     LEAVE
     + ADD
     + """
--- ARGV id version attempt state seq phase order, then events
-local is = redis.call('HMGET', task, 'version', 'final', 'workflow', 'released', 'seq', 'state', 'ends')
+-- ARGV id version attempt state seq phase order request, then events
+local is = redis.call('HMGET', task, 'version', 'final', 'workflow', 'released', 'seq', 'retried', 'ends')
 if not is[1] then return 'unknown' end
-if is[1] ~= ARGV[2] then
-  if tonumber(is[1]) == tonumber(ARGV[2]) + 1 and is[6] == ARGV[4] then return 'retried' end
-  return 'stale'
-end
+-- Whether this very call made the attempt and its answer got lost: the new state is the same for all who ask.
+if is[6] == ARGV[8] then return 'retried' end
+if is[1] ~= ARGV[2] then return 'stale' end
 if is[2] ~= '1' then return 'running' end
 if is[3] and is[4] ~= '1' then return 'busy' end
-add_events(ARGV[3], 8, ARGV[1])
+add_events(ARGV[3], 9, ARGV[1])
 redis.call('HSET', task, 'version', tonumber(is[1]) + 1, 'attempt', ARGV[3], 'state', ARGV[4],
-  'seq', ARGV[5], 'phase', ARGV[6], 'final', '0', 'ends', (is[7] or '') .. is[5] .. ' ')
+  'seq', ARGV[5], 'phase', ARGV[6], 'final', '0', 'retried', ARGV[8], 'ends', (is[7] or '') .. is[5] .. ' ')
 redis.call('HDEL', task, 'workflow', 'deadline', 'begun', 'revoked', 'released')
 redis.call('ZADD', inbox, ARGV[7], ARGV[1])
 redis.call('SADD', open, ARGV[1])

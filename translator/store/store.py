@@ -175,20 +175,26 @@ class Store(Reader):
             await self.shrink(record.task_id)
         return new
 
-    async def retry(self, record: Record, state: TaskState, events: Sequence[Event], now_ms: int) -> Retrial:
+    async def retry(
+        self, record: Record, state: TaskState, events: Sequence[Event], now_ms: int, request: str
+    ) -> Retrial:
         """Keep a new attempt of a task that has ended, if `record` is what is stored.
+
+        Of many who ask at the same time one is told ``retried``.
 
         Args:
             record: as loaded.
             state: the new attempt's state.
             events: its first events.
             now_ms: milliseconds since 1970, which order the inbox.
+            request: who asks, another one for each request: the same again, after a lost answer, is told
+                the same.
 
         Returns:
             ``retried``; or why not: the attempt is ``running``, the engine has not let go of it
             (``busy``), another writer was faster (``stale``), or the task is ``unknown``.
         """
-        args = arguments.retry(record, state, events, self._next(now_ms), self._event_bytes())
+        args = arguments.retry(record, state, events, self._next(now_ms), request, self._event_bytes())
         answer: bytes = await self._run(scripts.RETRY, record.task_id, args, "retry")
         return answer.decode()  # type: ignore[return-value]  # the script says one of these
 

@@ -155,7 +155,7 @@ async def test_the_service_goes_on_from_what_was_stored(version, add, redis):
             await store.release(task_id)
         attempt = record.state.attempt + 1
         state, events = begin(task_id, record.agent_id, attempt, ["a"], NOW)
-        assert await store.retry(await store.load(task_id), state, events, 1) == "retried"
+        assert await store.retry(await store.load(task_id), state, events, 1, "r1") == "retried"
         seqs = [(kept.attempt, kept.seq) for kept in await store.events(task_id, (0, 0), 1000)]
         assert seqs == sorted(set(seqs)), task_id
         await store.unpark(task_id)

@@ -167,7 +167,7 @@ async def write(redis: Redis) -> None:
     await _done(store, await _submitted(store, "done", ["a"]))
     record = await _done(store, await _submitted(store, "retried", ["a", "b"]))
     state, events = begin("retried", "agent-1", 2, ["a", "b"], NOW)
-    assert await store.retry(record, state, events, 1_764_000_001_000) == "retried"
+    assert await store.retry(record, state, events, 1_764_000_001_000, "r1") == "retried"
 
     record = await _submitted(store, "shrunk", ["a"])
     for n in range(4):

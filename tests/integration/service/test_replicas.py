@@ -197,6 +197,31 @@ async def test_a_retry_and_a_replay_reach_the_holder(start, stand_in, http):
         assert (await a.outcome(refused))["phase"] == "Succeeded"
 
 
+async def test_of_many_retries_at_the_same_time_over_two_replicas_one_is_accepted(
+    start, stand_in, http, tmp_path
+):
+    go = tmp_path / "go"
+
+    async def ask(url, task_id):
+        async with http.post(url + NATIVE_PATH, json={"action": "retry", "taskId": task_id}) as answer:
+            return await answer.json()
+
+    async with start("a") as a, start("b") as b, asyncio.timeout(60):
+        await balanced(a, b)
+        for task_id in ("t1", "t2", "t3"):
+            go.touch()
+            await a.post(cloud_task(task_id, f"until test -e {go}; do sleep 0.05; done; exit 3"))
+            assert (await a.outcome(task_id))["phase"] == "Failed"
+            go.unlink()
+            answers = await asyncio.gather(*(ask((a, b)[at % 2].url, task_id) for at in range(100)))
+            assert sorted(answer["outcome"] for answer in answers) == ["accepted", *["conflict"] * 99]
+            codes = [answer["problems"][0]["code"] for answer in answers if "problems" in answer]
+            assert set(codes) == {"not-ended"}
+            go.touch()
+            assert (await stand_in.final(task_id, 2))["phase"] == "Failed"
+            assert (await a.store.load(task_id)).state.attempt == 2
+
+
 async def test_running_tasks_of_this_machine_stay_when_another_replica_comes(start):
     async with start("a") as a:
         ids = [f"t{n}" for n in range(4)]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import replace
 
@@ -54,8 +55,8 @@ async def test_a_retried_task_is_open_again_and_not_forgotten(store):
     record = await store.load("t1")
     again = replace(state("t1", 1, Phase.PENDING), attempt=2)
     events = [replace(event("t1", 1), attempt=2)]
-    assert await store.retry(record, again, events, 2000) == "retried"
-    assert await store.retry(record, again, events, 2000) == "retried", "the answer got lost"
+    assert await store.retry(record, again, events, 2000, "r1") == "retried"
+    assert await store.retry(record, again, events, 2000, "r1") == "retried", "the answer got lost"
     assert await store.catalogue().forget(time.time() + 1000) == 0
 
     new = await store.load("t1")
@@ -67,17 +68,29 @@ async def test_a_retried_task_is_open_again_and_not_forgotten(store):
     assert await store.begin("t1") is True
 
 
+async def test_of_those_who_ask_at_the_same_time_one_retries(store):
+    await finished(store)
+    await store.release("t1")
+    record = await store.load("t1")
+    again = replace(state("t1", 1, Phase.PENDING), attempt=2)
+    events = [replace(event("t1", 1), attempt=2)]
+    asked = [store.retry(record, again, events, 2000, f"r{n % 10}") for n in range(100)]
+    outcomes = await asyncio.gather(*asked)
+    told = {f"r{n}": {outcomes[at] for at in range(n, 100, 10)} for n in range(10)}
+    assert sorted(map(sorted, told.values())) == [["retried"], *[["stale"]] * 9]
+
+
 async def test_a_retry_that_may_not_be_changes_nothing(store):
     again, events = replace(state("t1", 1, Phase.PENDING), attempt=2), [replace(event("t1", 1), attempt=2)]
     record = await accepted(store)
-    assert await store.retry(record, again, events, 2000) == "running"
+    assert await store.retry(record, again, events, 2000, "r1") == "running"
     record = await finished(store, "t2")
     again = replace(again, task_id="t2")
-    assert await store.retry(record, again, events, 2000) == "busy"
+    assert await store.retry(record, again, events, 2000, "r1") == "busy"
     await store.release("t2")
-    assert await store.retry(replace(record, version=1), again, events, 2000) == "stale"
+    assert await store.retry(replace(record, version=1), again, events, 2000, "r1") == "stale"
     assert await store.load("t2") == replace(record, released=True)
-    assert await store.retry(replace(record, task_id="t3"), again, events, 2000) == "unknown"
+    assert await store.retry(replace(record, task_id="t3"), again, events, 2000, "r1") == "unknown"
 
 
 async def test_former_attempts_that_agent_server_lacks_go_first(store):
@@ -85,7 +98,7 @@ async def test_former_attempts_that_agent_server_lacks_go_first(store):
     await store.release("t1")
     again = replace(state("t1", 1, Phase.PENDING), attempt=2)
     record = await store.load("t1")
-    assert await store.retry(record, again, [replace(event("t1", 1), attempt=2)], 2000) == "retried"
+    assert await store.retry(record, again, [replace(event("t1", 1), attempt=2)], 2000, "r1") == "retried"
     assert seqs(await store.outbox("t1", 9)) == [(1, 1), (1, 2), (1, 3), (2, 1)]
     assert (await store.open_tasks())[0].backlog == 4
     await store.acknowledge("t1", 1, 3)

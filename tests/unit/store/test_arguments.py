@@ -41,7 +41,11 @@ def named(script, args):
             arguments.append(RECORD, STATE, (), workflow=None, deadline=None, keep_s=60),
             {"version": 3, "final": 0, "keep_s": 60, "fields": 0},
         ),
-        (scripts.RETRY, arguments.retry(RECORD, STATE, (), 1000.5), {"version": 3, "order": 1000.5}),
+        (
+            scripts.RETRY,
+            arguments.retry(RECORD, STATE, (), 1000.5, "r1"),
+            {"version": 3, "order": 1000.5, "request": "r1"},
+        ),
         (
             REBUILD,
             arguments.rebuild("t1", REBUILT, 2000, 60),
