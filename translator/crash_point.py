@@ -28,6 +28,7 @@ class Step(StrEnum):
     ACCEPT = "accept"
     BEGIN = "begin"
     APPEND = "append"
+    COUNT = "count"
     RETRY = "retry"
     ACKNOWLEDGE = "acknowledge"
     RELEASE = "release"

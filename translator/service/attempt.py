@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import structlog
 from tenacity import AsyncRetrying, retry_if_exception_type
 
-from translator.errors import PermanentError, TemporaryError
+from translator.errors import PermanentError, TemporaryError, TranslatorError
 from translator.observe import reasons
 from translator.observe.event import Event, Kind, encode
 from translator.observe.masking import Mask
@@ -23,6 +23,7 @@ from translator.service.request import RequestLimit
 from translator.service.retry import pause, tell
 from translator.store.record import Record
 from translator.store.store import Store
+from translator.task.duration import parse_duration
 
 _QUEUE = 256
 """Observations waiting to be stored; the engine waits while there are so many."""
@@ -31,6 +32,9 @@ UNSEEN_S = 24 * 3600.0
 """A day: whoever mends a cluster has had a night and a morning."""
 
 UNREAD = "the Workflow could not be seen any more: what the step printed since then was not read"
+
+COUNT_S = 15.0
+"""Of a task that tells nothing, how long it has run is stored so often: a crash loses no more than that."""
 
 _FIRST_SIGHT_S = 5.0
 """A deadline that passed while nobody looked waits so long for a sight of the Workflow: it may have ended."""
@@ -85,6 +89,8 @@ class Attempt:
         self._on_events = on_events
         self._mask = mask
         self._unseen_s = unseen_s
+        self._limit_s, counted = _time_of(record)
+        self._stopwatch = clock.Stopwatch(counted)
         self._queue: asyncio.Queue[Observation | _Ended] = asyncio.Queue(_QUEUE)
         self._seen = asyncio.Event()
         self._terminating: asyncio.Task[None] | None = None
@@ -124,17 +130,34 @@ class Attempt:
 
     async def _judge(self, revoked: asyncio.Event) -> None:
         """Decide that the attempt must end: when its time is up, or when it is revoked."""
-        deadline = self._record.deadline
-        assert deadline is not None, "it is stored with the Workflow"
-        try:
-            async with asyncio.timeout(max(0.0, deadline - clock.unix())):
-                await revoked.wait()
-        except TimeoutError:
+        if await self._runs_for(self._limit_s, revoked):
             await self._time_is_up()
         else:
             await self._queue.put(Verdict("Cancelled", reasons.REVOKED, "the task was revoked"))
-        await asyncio.sleep(max(0.0, deadline + self._unseen_s - clock.unix()))
+        await self._runs_for(self._limit_s + self._unseen_s)
         await self._give_up()
+
+    async def _runs_for(self, seconds: float, unless: asyncio.Event | None = None) -> bool:
+        """Wait until the attempt has run for so long; False: the event came before that."""
+        unless = unless or asyncio.Event()
+        while not unless.is_set():
+            left = seconds - self._stopwatch.seconds()
+            if left <= 0:
+                return True
+            try:
+                async with asyncio.timeout(min(left, COUNT_S)):
+                    await unless.wait()
+            except TimeoutError:
+                await self._count()
+        return False
+
+    async def _count(self) -> None:
+        """Store how long the attempt has run, for whoever follows it next."""
+        try:
+            await self._store.count(self._record, self._stopwatch.seconds())
+        except TranslatorError as error:
+            # it is stored with the next event, or in COUNT_S
+            _log.debug("cannot store how long the task has run", error=error.message)
 
     async def _give_up(self) -> None:
         """Nobody has seen the Workflow end, though its time was up long ago: how it ended is not known.
@@ -198,7 +221,9 @@ class Attempt:
             events += told
         if state == self._record.state:
             return
-        self._record = await self._store.append(self._record, state, events)
+        self._record = await self._store.append(
+            self._record, state, events, elapsed=self._stopwatch.seconds()
+        )
         self.progressed = True
         if events:
             self._on_events(self._record.task_id, state)
@@ -229,3 +254,16 @@ class Attempt:
                     await self._engine.terminate(self._ref)
         except PermanentError as e:
             _log.error("cannot terminate", workflow=self._ref.name, error=e.message, remedy=e.remedy)
+
+
+def _time_of(record: Record) -> tuple[float, float]:
+    """How many seconds an attempt may run, and how many it has.
+
+    Of a record of 0.1.0, or one that was made again, only the clocks tell how long it has run: the one that
+    set its deadline, and this process's.
+    """
+    assert record.deadline is not None, "it is stored with the Workflow"
+    left = record.deadline - clock.unix()
+    timeout = record.state.timeout
+    limit = parse_duration(timeout) / 1e9 if timeout else max(0.0, left)
+    return limit, limit - min(left, limit) if record.elapsed is None else record.elapsed

@@ -112,7 +112,9 @@ class Submitter:
         self, record: Record, seen: Observation, ref: WorkflowRef | None = None, deadline: float | None = None
     ) -> None:
         state, events = observe(record.state, seen, clock.rfc3339())
-        await self._store.append(record, state, events, workflow=ref, deadline=deadline)
+        await self._store.append(
+            record, state, events, workflow=ref, deadline=deadline, elapsed=0.0 if ref is not None else None
+        )
         self._on_events(record.task_id, state)
 
 

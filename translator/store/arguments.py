@@ -10,7 +10,7 @@ from translator.observe.event import Event, Kind, fitted
 from translator.observe.observation import WorkflowRef
 from translator.observe.state import TaskState
 from translator.store.log_cap import HEAD_BYTES
-from translator.store.record import NewTask, Rebuilt, Record, dump
+from translator.store.record import NewTask, Rebuilt, Record, dump, elapsed_text
 
 
 def accept(task: NewTask, now_ms: int, order: float, event_bytes: int = HEAD_BYTES) -> list[Any]:
@@ -28,6 +28,7 @@ def append(
     *,
     workflow: WorkflowRef | None,
     deadline: float | None,
+    elapsed: float | None,
     keep_s: int,
     event_bytes: int = HEAD_BYTES,
 ) -> list[Any]:
@@ -37,6 +38,8 @@ def append(
         fields["workflow"] = _ref(workflow)
     if deadline is not None:
         fields["deadline"] = repr(deadline)
+    if elapsed is not None:
+        fields["elapsed"] = elapsed_text(state.attempt, elapsed)
     return [
         record.task_id, record.version, *_state(state), int(state.final), keep_s, *_fields(fields),
         *_events(events, event_bytes),

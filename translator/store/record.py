@@ -39,7 +39,9 @@ class Record:
         args: the submission's args as they came; None: Redis lost them, and the Workflow did not carry them.
         version: counts the writes of `state`; a writer that does not know the latest is refused.
         workflow: what the engine runs, once that is known.
-        deadline: when the attempt's time is up, in seconds since 1970; set with `workflow`.
+        deadline: when the attempt's time is up, in seconds since 1970, for people; set with `workflow`.
+        elapsed: seconds that the attempt has run since it was submitted, as far as that was counted; None: it
+            was not (the record is of 0.1.0, or was made again).
         revoked: why the task is to be cancelled; empty: it is not.
         parked: why its events are not sent; empty: they are.
         released: the engine has forgotten the Workflow.
@@ -55,6 +57,7 @@ class Record:
     state: TaskState
     workflow: WorkflowRef | None = None
     deadline: float | None = None
+    elapsed: float | None = None
     revoked: str = ""
     parked: str = ""
     released: bool = False
@@ -150,14 +153,16 @@ def dump(data: Any) -> str:
 def parse_record(task_id: str, fields: Mapping[bytes, bytes]) -> Record:
     """A record from the fields of its hash."""
     text = {name.decode(): value.decode() for name, value in fields.items()}
+    state = TaskState.from_json(json.loads(text["state"]))
     return Record(
         task_id=task_id,
         agent_id=text["agent"],
         args=json.loads(text["args"]),
         version=int(text["version"]),
-        state=TaskState.from_json(json.loads(text["state"])),
+        state=state,
         workflow=WorkflowRef.from_json(json.loads(text["workflow"])) if "workflow" in text else None,
         deadline=float(text["deadline"]) if "deadline" in text else None,
+        elapsed=_elapsed(text.get("elapsed", ""), state.attempt),
         revoked=text.get("revoked", ""),
         parked=text.get("parked", ""),
         released=text.get("released") == "1",
@@ -165,6 +170,19 @@ def parse_record(task_id: str, fields: Mapping[bytes, bytes]) -> Record:
         acked=parse_place(text["acked"]),
         spec_hash=text["hash"],
     )
+
+
+def elapsed_text(attempt: int, seconds: float) -> str:
+    """How many seconds an attempt has run, as it is stored: with the attempt.
+
+    A replica of 0.1.0 that begins the next attempt leaves the field as it is.
+    """
+    return f"{attempt} {seconds:.3f}"
+
+
+def _elapsed(text: str, attempt: int) -> float | None:
+    of, _, seconds = text.partition(" ")
+    return float(seconds) if of == str(attempt) else None
 
 
 def parse_place(text: str) -> tuple[int, int]:

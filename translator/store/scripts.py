@@ -121,6 +121,18 @@ return {'appended', bytes}
 Returns the bytes of log events kept of the task now; 0: not told.
 """
 
+COUNT = owner(
+    Step.COUNT,
+    """#!lua flags=allow-oom
+-- ARGV attempt elapsed
+local is = redis.call('HMGET', KEYS[1], 'attempt', 'final')
+if is[1] ~= ARGV[1] or is[2] == '1' then return 0 end
+redis.call('HSET', KEYS[1], 'elapsed', ARGV[2])
+return 1
+""",
+)
+"""How long the attempt has run, where nothing else is to be stored of it."""
+
 RETRY = anyone(
     Step.RETRY,
     LEAVE
@@ -137,7 +149,7 @@ if is[3] and is[4] ~= '1' then return 'busy' end
 add_events(ARGV[3], 9, ARGV[1])
 redis.call('HSET', task, 'version', tonumber(is[1]) + 1, 'attempt', ARGV[3], 'state', ARGV[4],
   'seq', ARGV[5], 'phase', ARGV[6], 'final', '0', 'retried', ARGV[8], 'ends', (is[7] or '') .. is[5] .. ' ')
-redis.call('HDEL', task, 'workflow', 'deadline', 'begun', 'revoked', 'released')
+redis.call('HDEL', task, 'workflow', 'deadline', 'elapsed', 'begun', 'revoked', 'released')
 redis.call('ZADD', inbox, ARGV[7], ARGV[1])
 redis.call('SADD', open, ARGV[1])
 redis.call('ZREM', expiring, ARGV[1])

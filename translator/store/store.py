@@ -25,7 +25,7 @@ from translator.store.keys import SHARDS
 from translator.store.log_cap import HEAD_BYTES, HEAD_EVENTS, SHRINK, TAIL_BYTES
 from translator.store.reader import Reader
 from translator.store.rebuild import REBUILD
-from translator.store.record import NewTask, Rebuilt, Record, dump
+from translator.store.record import NewTask, Rebuilt, Record, dump, elapsed_text
 from translator.store.refusal import SetBackError, StaleWriterError, UnknownTaskError
 from translator.store.script import Script
 from translator.store.tenure import Tenure
@@ -134,6 +134,7 @@ class Store(Reader):
         *,
         workflow: WorkflowRef | None = None,
         deadline: float | None = None,
+        elapsed: float | None = None,
     ) -> Record:
         """Keep a new state and its events, if `record` is what is stored.
 
@@ -143,6 +144,7 @@ class Store(Reader):
             events: those that lead from one to the other.
             workflow: what the engine now runs, once; the task leaves the inbox with it.
             deadline: when the attempt's time is up, in seconds since 1970; together with `workflow`.
+            elapsed: seconds that the attempt has run.
 
         Returns:
             The record as it is stored now.
@@ -155,12 +157,15 @@ class Store(Reader):
         new = replace(record, version=record.version + 1, state=state)
         if workflow is not None:
             new = replace(new, workflow=workflow, deadline=deadline)
+        if elapsed is not None:
+            new = replace(new, elapsed=elapsed)
         args = arguments.append(
             record,
             state,
             events,
             workflow=workflow,
             deadline=deadline,
+            elapsed=elapsed,
             keep_s=self._keep_s,
             event_bytes=self._event_bytes(),
         )
@@ -174,6 +179,12 @@ class Store(Reader):
         if size > self._keep_bytes:
             await self.shrink(record.task_id)
         return new
+
+    async def count(self, record: Record, elapsed: float) -> None:
+        """Note how many seconds the record's attempt has run; it is not noted of another attempt."""
+        attempt = record.state.attempt
+        args = [attempt, elapsed_text(attempt, elapsed)]
+        await self._run(scripts.COUNT, record.task_id, args, "count the time of")
 
     async def retry(
         self, record: Record, state: TaskState, events: Sequence[Event], now_ms: int, request: str

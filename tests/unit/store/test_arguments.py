@@ -38,7 +38,7 @@ def named(script, args):
         ),
         (
             scripts.APPEND,
-            arguments.append(RECORD, STATE, (), workflow=None, deadline=None, keep_s=60),
+            arguments.append(RECORD, STATE, (), workflow=None, deadline=None, elapsed=None, keep_s=60),
             {"version": 3, "final": 0, "keep_s": 60, "fields": 0},
         ),
         (
@@ -69,7 +69,9 @@ def test_they_are_in_the_order_that_the_script_names(script, args, expected):
 
 
 def test_the_fields_of_a_workflow_are_counted():
-    args = arguments.append(RECORD, STATE, [event("t1", 8)], workflow=REF, deadline=2000.5, keep_s=60)
+    args = arguments.append(
+        RECORD, STATE, [event("t1", 8)], workflow=REF, deadline=2000.5, elapsed=None, keep_s=60
+    )
     _, fields, events = named(scripts.APPEND, args)
     assert fields == {
         "workflow": '{"name":"task-t1-a1","namespace":"default","uid":"uid-1"}', "deadline": "2000.5",
