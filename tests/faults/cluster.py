@@ -121,6 +121,28 @@ class FakeCluster(FakeApi):
         """What a task left behind."""
         return [f"{kind} {name}" for kind, held in self.objects.items() for _, name in held]
 
+    @property
+    def orphans(self) -> list[str]:
+        """ConfigMaps without an owner and without a Workflow, and the Secrets that go with them."""
+        files = [
+            (name, thing)
+            for (_, name), thing in self.objects["configmaps"].items()
+            if not thing["metadata"].get("ownerReferences")
+            and (NAMESPACE, name.removesuffix("-files")) not in self.objects["workflows"]
+        ]
+        owners = {thing["metadata"]["uid"] for _, thing in files}
+        return [f"configmaps {name}" for name, _ in files] + [
+            f"secrets {name}"
+            for (_, name), thing in self.objects["secrets"].items()
+            if owners & {owner["uid"] for owner in thing["metadata"].get("ownerReferences") or ()}
+        ]
+
+    def age(self, hours: float) -> None:
+        """Let every ConfigMap have been there for so much longer."""
+        for thing in self.objects["configmaps"].values():
+            created = datetime.fromisoformat(thing["metadata"]["creationTimestamp"])
+            thing["metadata"]["creationTimestamp"] = stamp(created - timedelta(hours=hours))
+
     # HTTP.
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
@@ -158,6 +180,8 @@ class FakeCluster(FakeApi):
         if (verb, resource) == ("DELETE", "pods") and key in self.objects["pods"]:
             self._deleted[key[1]].set()
             return web.json_response(self.objects["pods"][key])
+        if (verb, resource) == ("DELETE", "configmaps") and key in self.objects["configmaps"]:
+            self._play(self._collect_owned(self.objects["configmaps"][key]["metadata"]["uid"]))
         return await super()._object(verb, resource, key, body, request)
 
     async def _watch(self, request: web.Request, resource: str) -> web.StreamResponse:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,9 @@ from translator.store.store import Store
 
 SHARDS = 8
 CLIENT = "agent1"
+ORPHANS_S = 5
+"""Until what is left over counts as that: no request of a replica that was paused comes any more."""
+
 PATIENCE = aiohttp.ClientTimeout(total=15)
 
 
@@ -167,10 +171,18 @@ class Stage:
             seconds: how long everything may take from now on.
             retold: Redis has lost its data (see `audit`).
         """
+        since = None
         try:
             async with asyncio.timeout(seconds):
-                while self._untold() or (left := await self._left()):  # noqa: ASYNC110 - no sign of both
+                while (untold := self._untold()) or (left := await self._left()):
                     await asyncio.sleep(0.1)
+                    if untold or self.cluster is None or set(left) - set(self.cluster.orphans):
+                        since = None
+                    elif since is None:
+                        since = time.monotonic()
+                    elif time.monotonic() > since + ORPHANS_S:
+                        await self._sweep()
+                        since = None
         except TimeoutError:
             left = await self._left()
         account = audit(
@@ -179,6 +191,13 @@ class Stage:
         if left:
             account.wrong.append(f"left over: {left[:5]}")
         return account
+
+    async def _sweep(self) -> None:
+        """An hour later: what a replica left that was killed or paused while it submitted must go now."""
+        assert self.cluster is not None
+        self.cluster.age(hours=1.1)
+        await self.kill()
+        await self.serve.start()
 
     def _untold(self) -> bool:
         """Whether a final status is missing."""
@@ -193,9 +212,25 @@ class Stage:
         """What is still to be done, and what lies in the cluster."""
         try:
             open_ = [str(task) for task in await self.store.open_tasks()]
+            open_ += await self._keys_of_nobody()
         except Exception as error:  # noqa: BLE001 - it is told
             open_ = [str(error)]
         return open_ + (self.cluster.left if self.cluster else [])
+
+    async def _keys_of_nobody(self) -> list[str]:
+        """What Redis holds beside the tasks: of none that was accepted, or in no record."""
+        redis, wrong = self.redis.client, []
+        tasks = {task.task_id.encode() for task in self.tasks.values() if task.acknowledged}
+        keys = [key async for key in redis.scan_iter(match="translator:{*", count=1000)]
+        records = {key.split(b":", 3)[3] for key in keys if key.split(b":")[2] == b"task"}
+        for key in keys:
+            kind, *of = key.split(b":", 3)[2:]
+            if kind in (b"task", b"events") and (of[0] not in tasks or of[0] not in records):
+                wrong.append(f"a key of no task: {key.decode()}")
+            elif kind in (b"inbox", b"known", b"expiring", b"sizes"):
+                members = set(await redis.zrange(key, 0, -1))
+                wrong += [f"{each.decode()} is in {key.decode()}" for each in members - records]
+        return wrong
 
 
 @contextlib.asynccontextmanager

@@ -65,6 +65,7 @@ def _argo(settings: Settings, metrics: Metrics) -> Engine:
         logs_at_once=chosen.logs_at_once,
         kill_grace_s=chosen.kill_grace_seconds,
         shards=settings.shards,
+        installation=_installation(settings),
         on_list=metrics.listed,
     )
 
@@ -151,7 +152,7 @@ async def running(settings: Settings, *, engine: Engine | None = None) -> AsyncI
             flush_seconds=settings.flush_seconds,
             reconcile_seconds=settings.reconcile_seconds,
             unseen_seconds=settings.argo.unseen_seconds,
-            installation=settings.installation or settings.biz_id or "translator",
+            installation=_installation(settings),
             grace_seconds=settings.termination_grace_seconds,
             on_drain=sender.drain if isinstance(sender, LinkClient) else lambda: None,
             metrics=metrics,
@@ -205,6 +206,11 @@ def database(chosen: RedisSettings | None) -> int:
         return 0
     told = parse_address(chosen.addr).db
     return chosen.db if told is None else told
+
+
+def _installation(settings: Settings) -> str:
+    """What marks the objects of this installation in a cluster."""
+    return settings.installation or settings.biz_id or "translator"
 
 
 def _replica_name(settings: Settings) -> str:

@@ -123,7 +123,7 @@ class Settings(BaseSettings):
     installation: str = Field(
         default="",
         max_length=253,
-        description="marks the Workflows of this installation where several share a cluster; empty: BIZ-ID",
+        description="marks the objects of this installation where several share a cluster; empty: BIZ-ID",
     )
     flush_seconds: float = Field(
         default=5.0,

@@ -47,7 +47,10 @@ class Carried:
 
 
 def carry(rendered: Rendered, installation: str, content_hash: str, args: Mapping[str, Any]) -> Rendered:
-    """The objects, the Workflow with its submission, or its hash alone where that is too large or secret."""
+    """The objects, each with whose it is, the Workflow with its submission too.
+
+    Of a submission that is too large or secret, the Workflow has the hash alone.
+    """
     metadata = rendered.workflow["metadata"]
     annotations = {**(metadata.get("annotations") or {}), names.INSTALLATION: installation}
     whole = _text({"hash": content_hash, "args": args})
@@ -55,7 +58,15 @@ def carry(rendered: Rendered, installation: str, content_hash: str, args: Mappin
     fits = rendered.secrets is None and size(whole) <= min(MAX_CARRIED_BYTES, room)
     annotations[names.SUBMISSION] = whole if fits else _text({"hash": content_hash})
     workflow = {**rendered.workflow, "metadata": {**metadata, "annotations": annotations}}
-    return replace(rendered, workflow=workflow)
+    files, secrets = _marked(rendered.files, installation), _marked(rendered.secrets, installation)
+    return replace(rendered, workflow=workflow, files=files, secrets=secrets)
+
+
+def _marked(thing: Mapping[str, Any] | None, installation: str) -> Mapping[str, Any] | None:
+    if thing is None:
+        return None
+    annotations = {**(thing["metadata"].get("annotations") or {}), names.INSTALLATION: installation}
+    return {**thing, "metadata": {**thing["metadata"], "annotations": annotations}}
 
 
 def carried(workflow: Mapping[str, Any]) -> Carried | None:

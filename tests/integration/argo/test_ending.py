@@ -121,10 +121,13 @@ async def test_left_overs_are_told_by_age_and_owner(fake: FakeApi, api: ApiServe
         metadata |= {"name": name, "namespace": "default", "creationTimestamp": created}
         await fake.put("configmaps", {"metadata": metadata})
 
-    await files("old", "2026-01-02T10:00:00Z")
-    await files("young", "2026-01-02T11:30:00Z")
-    await files("owned", "2025-01-01T00:00:00Z", ownerReferences=[{"uid": "uid-w"}])
-    await files("old-too", "2026-01-01T10:00:00Z")
+    await files("old-files", "2026-01-02T10:00:00Z")
+    await files("young-files", "2026-01-02T11:30:00Z")
+    await files("owned-files", "2025-01-01T00:00:00Z", ownerReferences=[{"uid": "uid-w"}])
+    await files("old-too-files", "2026-01-01T10:00:00Z", annotations={"codo.dev/installation": "ours"})
+    await files("another-files", "2026-01-01T10:00:00Z", annotations={"codo.dev/installation": "theirs"})
+    await files("somebodys", "2026-01-01T10:00:00Z")
+    await files("running-files", "2026-01-01T10:00:00Z")
     kept = {
         "finalizers": ["codo.dev/logs"],
         "namespace": "default",
@@ -133,12 +136,21 @@ async def test_left_overs_are_told_by_age_and_owner(fake: FakeApi, api: ApiServe
     for name, more in {
         "stuck": {"deletionTimestamp": "2026-01-01T11:00:00Z"},
         "leaving": {"deletionTimestamp": "2026-01-02T11:00:00Z"},
-        "running": {},
+        "running": {"uid": "uid-running"},
+        "theirs": {
+            "deletionTimestamp": "2026-01-01T11:00:00Z",
+            "annotations": {"codo.dev/installation": "theirs"},
+        },
     }.items():
         await fake.put("workflows", {"metadata": {"name": name, **kept, **more}})
-    assert await reap(api, "default", now) == 3
-    assert sorted(name for _, name in fake.objects["configmaps"]) == ["owned", "young"]
+    assert await reap(api, "default", now, "ours") == 4
+    assert sorted(name for _, name in fake.objects["configmaps"]) == [
+        "another-files", "owned-files", "running-files", "somebodys", "young-files",
+    ]  # fmt: skip
+    # the replica that created it died before it could give it to its Workflow, whose pods need it
+    [given] = fake.objects["configmaps"]["default", "running-files"]["metadata"]["ownerReferences"]
+    assert given["uid"] == "uid-running"
     held = {n for (_, n), w in fake.objects["workflows"].items() if w["metadata"]["finalizers"]}
-    assert held == {"leaving", "running"}
+    assert held == {"leaving", "running", "theirs"}
     lists = [query for verb, _, query in fake.requests if verb == "GET" and "limit" in query]
     assert all(query["labelSelector"] == "codo.dev/task-id" for query in lists)

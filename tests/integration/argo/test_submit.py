@@ -12,6 +12,7 @@ from translator.engine.argo.submit import submit
 from translator.errors import PermanentError, TemporaryError
 from translator.observe import reasons
 from translator.observe.observation import WorkflowRef
+from translator.workflow.carried import carry
 from translator.workflow.rendered import Rendered
 
 
@@ -269,3 +270,42 @@ async def test_with_a_workflow_that_is_refused_the_secret_goes(fake: FakeApi, ap
     with pytest.raises(PermanentError):
         await submit(api, with_secrets())
     assert fake.objects["secrets"] == fake.objects["configmaps"] == {}
+
+
+def of(installation: str, made: Rendered) -> Rendered:
+    """As a service of this installation submits it."""
+    return carry(made, installation, "h", {})
+
+
+async def test_every_object_says_whose_it_is(fake: FakeApi, api: ApiServer) -> None:
+    await submit(api, of("ours", with_secrets()))
+    for kind in ("configmaps", "secrets", "workflows"):
+        [thing] = fake.objects[kind].values()
+        assert thing["metadata"]["annotations"]["codo.dev/installation"] == "ours"
+
+
+@pytest.mark.parametrize("kind", ["configmaps", "workflows"])
+async def test_what_another_installation_made_is_neither_used_nor_replaced(
+    fake: FakeApi, api: ApiServer, kind: str
+) -> None:
+    await submit(api, of("theirs", rendered()))
+    other = "workflows" if kind == "configmaps" else "configmaps"
+    fake.objects[other].clear()
+    before = dict(fake.objects[kind])
+    with pytest.raises(PermanentError) as caught:
+        await submit(api, of("ours", rendered()))
+    assert caught.value.reason == reasons.CONFLICT
+    assert fake.objects[kind] == before
+
+
+async def test_a_configmap_that_was_swept_away_meanwhile_is_made_again(fake: FakeApi, api: ApiServer) -> None:
+    """A clock that jumped forward makes it look old."""
+
+    async def swept(_: web.Request) -> None:
+        fake.objects["configmaps"].clear()
+
+    fake.faults["PATCH", "configmaps"].append(swept)
+    with pytest.raises(TemporaryError, match="deleted meanwhile"):
+        await submit(api, rendered())
+    assert await submit(api, rendered()) == REF
+    assert owners(fake) == OWNED

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
+from translator.crash_point import Step
 from translator.engine.argo.answers import Call, RefusedError
 from translator.engine.argo.client import ApiServer
+from translator.engine.argo.objects import CORE, collection
 from translator.errors import TemporaryError
+from translator.workflow.names import INSTALLATION
 
 T = TypeVar("T")
 
@@ -56,3 +59,25 @@ def owner(
         "uid": metadata["uid"],
         "controller": True,
     }
+
+
+async def own(api: ApiServer, files: Mapping[str, Any], workflow: Mapping[str, Any]) -> bool:
+    """Make the Workflow the ConfigMap's owner, so that both go together; False: the ConfigMap is gone."""
+    metadata = files["metadata"]
+    namespace, name = metadata["namespace"], metadata["name"]
+    change = {"metadata": {"uid": metadata["uid"], "ownerReferences": [owner(workflow)]}}
+    path = f"{collection(CORE, 'configmaps', namespace)}/{name}"
+    try:
+        await api.patch(Step.OWN_CONFIGMAP, Call("patch", "configmaps", namespace, name), path, change)
+    except RefusedError as error:
+        # 409: meanwhile there is another of that name, which is another replica's to give away
+        if error.status not in (404, 409):
+            raise
+        return error.status == 409
+    return True
+
+
+def is_of_another(thing: Mapping[str, Any], installation: str) -> bool:
+    """Whether an object names an installation, and not this one."""
+    named = (thing["metadata"].get("annotations") or {}).get(INSTALLATION, "")
+    return named not in ("", installation)

@@ -63,6 +63,7 @@ class ArgoEngine:
         logs_at_once: how many logs are read at once.
         kill_grace_s: seconds from `terminate` to the deletion of the pods that still run.
         shards: how many there are, for `hold`.
+        installation: whose engine this is; left-overs of another one are left alone.
         on_list: called with the resource when a watch lists all objects anew.
         pace: how long things take.
         now: tells the time.
@@ -76,6 +77,7 @@ class ArgoEngine:
         logs_at_once: int = 200,
         kill_grace_s: float = 60,
         shards: int = 64,
+        installation: str = "",
         on_list: Callable[[str], None] = lambda _: None,
         pace: Pace | None = None,
         now: Callable[[], datetime] = _now,
@@ -84,6 +86,7 @@ class ArgoEngine:
         self._api = api
         self._kill_grace_s = kill_grace_s
         self._shards = shards
+        self._installation = installation
         self._pace = pace
         self._now = now
         self._watches = Watches(api, namespaces, pace, self._keep_doing, on_list)
@@ -216,7 +219,7 @@ class ArgoEngine:
         while True:
             for namespace in self._watches.namespaces:
                 try:
-                    await reap(self._api, namespace, self._now())
+                    await reap(self._api, namespace, self._now(), self._installation)
                 except TranslatorError as error:
                     _log.warning("cannot look for left-overs", error=error.message)
             await self._pace.sleep(self._pace.uniform(REAP_S, 2 * REAP_S))

@@ -1,6 +1,8 @@
 """Clears up what died half-way: ConfigMaps whose Workflow never came, Workflows that nobody let go.
 
-Both are told by age, since another replica may be at work on the younger ones.
+Both are told by age, since another replica may be at work on the younger ones. A ConfigMap whose Workflow is
+there, and that a dying replica did not give to it, is given to it now, whatever its age. Objects of another
+installation are left alone.
 """
 
 from __future__ import annotations
@@ -14,12 +16,14 @@ import structlog
 from translator.crash_point import Step
 from translator.engine.argo.answers import Call, RefusedError
 from translator.engine.argo.client import ApiServer
+from translator.engine.argo.creating import found, is_of_another, own
 from translator.engine.argo.listing import ours
-from translator.engine.argo.objects import ARGO, CORE, collection, is_kept
+from translator.engine.argo.objects import ARGO, CORE, collection, is_kept, workflow_path
 from translator.engine.argo.release import release
+from translator.workflow.names import files_name
 
 ORPHAN_AGE = timedelta(hours=1)
-"""A submission takes seconds; its retries at most minutes."""
+"""A submission takes seconds. One that is tried again for longer than this makes its ConfigMap anew."""
 
 STUCK_AGE = timedelta(hours=24)
 """How long a Workflow that somebody deleted is kept for its unread logs."""
@@ -27,25 +31,31 @@ STUCK_AGE = timedelta(hours=24)
 _log = structlog.get_logger(__name__)
 
 
-async def reap(api: ApiServer, namespace: str, now: datetime) -> int:
+async def reap(api: ApiServer, namespace: str, now: datetime, installation: str = "") -> int:
     """Delete orphaned ConfigMaps and release stuck Workflows; returns how many objects that were.
+
+    A Secret goes with the ConfigMap that owns it.
 
     Args:
         api: the API server.
         namespace: empty for all.
         now: the time, with its zone.
+        installation: whose objects these are; those that name none are taken for garbage of its own.
 
     Raises:
         TemporaryError: the server cannot do it now.
         PermanentError: the server will not.
     """
-    done = 0
-    async for files in ours(api, CORE, "configmaps", namespace):
-        if is_orphan(files, now):
-            await _delete(api, files["metadata"])
-            done += 1
+    orphans = [
+        files
+        async for files in ours(api, CORE, "configmaps", namespace)
+        if is_orphan(files, now) and not is_of_another(files, installation)
+    ]
+    for files in orphans:
+        await _clear(api, files)
+    done = len(orphans)
     async for workflow in ours(api, ARGO, "workflows", namespace):
-        if is_stuck(workflow, now):
+        if is_stuck(workflow, now) and not is_of_another(workflow, installation):
             metadata = workflow["metadata"]
             await release(api, metadata["namespace"], metadata["name"], metadata["uid"])
             _log.warning("released a workflow that nobody let go", workflow=metadata["name"])
@@ -54,9 +64,11 @@ async def reap(api: ApiServer, namespace: str, now: datetime) -> int:
 
 
 def is_orphan(files: Mapping[str, Any], now: datetime) -> bool:
-    """Whether a ConfigMap of ours has stayed without a Workflow for too long."""
+    """Whether a ConfigMap of ours has had no owner for too long."""
     metadata = files["metadata"]
-    return not metadata.get("ownerReferences") and now - _instant(metadata["creationTimestamp"]) > ORPHAN_AGE
+    if metadata.get("ownerReferences") or not metadata["name"].endswith(files_name("")):
+        return False
+    return now - _instant(metadata["creationTimestamp"]) > ORPHAN_AGE
 
 
 def is_stuck(workflow: Mapping[str, Any], now: datetime) -> bool:
@@ -66,8 +78,15 @@ def is_stuck(workflow: Mapping[str, Any], now: datetime) -> bool:
     return bool(deleted) and is_kept(workflow) and now - _instant(deleted) > STUCK_AGE
 
 
-async def _delete(api: ApiServer, metadata: Mapping[str, Any]) -> None:
+async def _clear(api: ApiServer, files: Mapping[str, Any]) -> None:
+    """Delete a ConfigMap, or give it to its Workflow where that is there: its pods may yet need it."""
+    metadata = files["metadata"]
     namespace, name = metadata["namespace"], metadata["name"]
+    of = name.removesuffix(files_name(""))
+    workflow = await found(api, Call("get", "workflows", namespace, of), workflow_path(namespace, of))
+    if workflow is not None:
+        await own(api, files, workflow)
+        return
     path = f"{collection(CORE, 'configmaps', namespace)}/{name}"
     try:
         call = Call("delete", "configmaps", namespace, name)

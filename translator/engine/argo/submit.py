@@ -13,13 +13,13 @@ from typing import Any
 from translator.crash_point import Step
 from translator.engine.argo.answers import Call, RefusedError, UnavailableError
 from translator.engine.argo.client import ApiServer
-from translator.engine.argo.creating import STRICT, create_again, found, owner
+from translator.engine.argo.creating import STRICT, create_again, found, is_of_another, own
 from translator.engine.argo.objects import ARGO, CORE, collection, workflow_path
 from translator.engine.argo.secrets import discard_secrets, ensure_secrets
 from translator.errors import PermanentError, TemporaryError
 from translator.observe import reasons
 from translator.observe.observation import WorkflowRef
-from translator.workflow.names import SPEC_HASH
+from translator.workflow.names import INSTALLATION, SPEC_HASH
 from translator.workflow.rendered import Rendered
 
 
@@ -44,8 +44,9 @@ async def submit(api: ApiServer, rendered: Rendered) -> WorkflowRef:
             await _discard(api, files)
         raise
     metadata = workflow["metadata"]
-    if files is not None and not _owners(files):
-        await _own(api, files, workflow)
+    if files is not None and not _owners(files) and not await own(api, files, workflow):
+        # the Workflow's pods wait for it: the next try makes it anew
+        raise TemporaryError(f"configmap {files['metadata']['name']} was deleted meanwhile")
     return WorkflowRef(namespace=metadata["namespace"], name=metadata["name"], uid=metadata["uid"])
 
 
@@ -67,7 +68,7 @@ async def _ensure_workflow(api: ApiServer, rendered: Rendered) -> dict[str, Any]
     existing = await found(api, Call("get", "workflows", namespace, name), workflow_path(namespace, name))
     if existing is None:
         raise TemporaryError(refused.message, retry_after=getattr(refused, "retry_after", None)) from refused
-    if _spec_hash(existing) != _spec_hash(rendered.workflow):
+    if _spec_hash(existing) != _spec_hash(rendered.workflow) or _is_another_s(existing, rendered):
         raise PermanentError(
             f"workflow {namespace}/{name} exists already, with other content",
             reason=reasons.CONFLICT,
@@ -97,6 +98,12 @@ async def _ensure_files(api: ApiServer, rendered: Rendered, files: Mapping[str, 
     existing = await found(api, Call("get", "configmaps", namespace, name), path)
     if existing is None:
         raise TemporaryError(refused.message) from refused
+    if _is_another_s(existing, rendered):
+        raise PermanentError(
+            f"configmap {namespace}/{name} exists already: it is another installation's",
+            reason=reasons.CONFLICT,
+            remedy="use another task id, or a namespace for each installation",
+        ) from refused
     if _content(existing) == _content(files):
         return existing
     call = Call("get", "workflows", rendered.namespace, rendered.name)
@@ -121,20 +128,6 @@ async def _create_files(api: ApiServer, files: Mapping[str, Any]) -> dict[str, A
     )
 
 
-async def _own(api: ApiServer, files: Mapping[str, Any], workflow: Mapping[str, Any]) -> None:
-    """Make the Workflow the ConfigMap's owner."""
-    metadata = files["metadata"]
-    namespace, name = metadata["namespace"], metadata["name"]
-    change = {"metadata": {"uid": metadata["uid"], "ownerReferences": [owner(workflow)]}}
-    path = f"{collection(CORE, 'configmaps', namespace)}/{name}"
-    try:
-        call = Call("patch", "configmaps", namespace, name)
-        await api.patch(Step.OWN_CONFIGMAP, call, path, change)
-    except RefusedError as error:
-        if error.status not in (404, 409):
-            raise
-
-
 async def _discard(api: ApiServer, files: Mapping[str, Any]) -> None:
     """Delete the ConfigMap, this very one. What cannot be deleted now is reaped later."""
     metadata = files["metadata"]
@@ -155,6 +148,11 @@ def _spec_hash(workflow: Mapping[str, Any]) -> str | None:
     metadata = workflow["metadata"]
     either = {**(metadata.get("labels") or {}), **(metadata.get("annotations") or {})}
     return either.get(SPEC_HASH)
+
+
+def _is_another_s(thing: Mapping[str, Any], rendered: Rendered) -> bool:
+    annotations = rendered.workflow["metadata"].get("annotations") or {}
+    return is_of_another(thing, annotations.get(INSTALLATION, ""))
 
 
 def _owners(files: Mapping[str, Any]) -> list[Any]:
