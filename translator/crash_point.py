@@ -25,6 +25,7 @@ class Step(StrEnum):
 
     # the store's transactions
     OPEN_STORE = "open-store"
+    PROBE = "probe"
     ACCEPT = "accept"
     BEGIN = "begin"
     APPEND = "append"

@@ -18,6 +18,9 @@ from translator.service.reactions import Parts
 from translator.service.replica import Replica
 from translator.store.reader import Reader
 
+PROBED_S = 1.0
+"""How long the answer of a write to Redis holds for all who ask whether tasks can be taken."""
+
 END_S = 2.0
 """Of the grace of `Service.stop`, or half of it where that is less: for ending what is still at work."""
 
@@ -76,6 +79,8 @@ class Service:
         self._on_drain = on_drain
         self._replica = replica
         self._stopping = False
+        self._probing: asyncio.Task[None] | None = None
+        self._probed = 0.0
 
     async def start(self) -> None:
         """Make the engine ready and take up what an earlier process left.
@@ -159,6 +164,13 @@ class Service:
         tasks = await self.store.open_tasks(self.store.held())
         return {(task.task_id, attempt): seq for task in tasks for attempt, seq in task.unheld.items()}
 
+    async def _probe(self) -> None:
+        """Have the store try a write: one a second for all who ask, as nobody needs a token for that."""
+        now = asyncio.get_running_loop().time()
+        if self._probing is None or (self._probing.done() and now - self._probed > PROBED_S):
+            self._probing, self._probed = asyncio.create_task(self.store.probe(), name="probe"), now
+        await asyncio.shield(self._probing)
+
     async def ready(self) -> dict[str, str]:
         """Whether tasks can be taken.
 
@@ -170,5 +182,5 @@ class Service:
         """
         if self._stopping:
             raise TemporaryError("the service is stopping")
-        await self.store.ping()
+        await self._probe()
         return {"agentServer": self._sender.denied} if self._sender.denied else {}

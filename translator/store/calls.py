@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from translator.crash_point import around
+from translator.crash_point import Step, around
 from translator.store.keys import ShardKeys, keys_of
 from translator.store.replication import Replication
 from translator.store.script import Maker, Script
@@ -94,6 +94,22 @@ class Scripts:
                     await self._raise(answer, each, what)
             answers += got
         return answers
+
+    async def probe(self) -> None:
+        """Write to each server, and have it held by as many replicas as everything else that is written.
+
+        Raises what the client raises; see `wrapped`.
+        """
+        targets = await self._replication.targets(range(self._shards))
+        async with self._redis.pipeline(transaction=False) as pipe:
+            with around(Step.PROBE):
+                for keys in targets.values():
+                    pipe.set(keys.waited, "")
+                if self._replication:
+                    self._replication.add(pipe, targets)
+                answers: list[Any] = await pipe.execute()
+        if self._replication:
+            await self._replication.check(answers[len(targets) :], targets)
 
     def _sent(self, script: Script, task_id: str, args: Sequence[Any]) -> _Sent:
         keys = keys_of(task_id, self._shards)

@@ -73,7 +73,7 @@ class ShardKeys:
 
     @property
     def waited(self) -> str:
-        """Nothing but what WAIT needs (see `translator.store.replication`)."""
+        """Nothing but what WAIT needs (see `translator.store.replication`); written to try a write, too."""
         return f"translator:{{{self.shard}}}:waited"
 
     def of(self, task_id: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Collection, Iterable
 from typing import Any
@@ -17,6 +18,9 @@ from translator.store.tenure import Tenure
 from translator.store.undone import described, undone
 from translator.store.wrapped import wrapped
 from translator.workflow.names import shard
+
+PROBE_S = 3.0
+"""Who asks whether the service is ready waits no longer for Redis."""
 
 
 class Reader:
@@ -52,15 +56,15 @@ class Reader:
         """The shards that are this process's."""
         return frozenset(range(self._shards)) if self._tenure is None else self._tenure.shards
 
-    async def ping(self) -> None:
-        """Find out whether Redis answers.
+    async def probe(self) -> None:
+        """Find out whether a submission could be kept now: write to every server that takes some.
 
         Raises:
-            TemporaryError: it does not.
+            TemporaryError: Redis is away, mute, full, read-only, or has too few replicas.
             PermanentError: it refuses us.
         """
-        async with wrapped("ping"):
-            await self._redis.ping()
+        async with wrapped("write to Redis"), asyncio.timeout(PROBE_S):
+            await self._scripts.probe()
 
     async def load(self, task_id: str) -> Record | None:
         """The task's record, or None where the store does not know the task."""

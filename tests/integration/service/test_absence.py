@@ -189,3 +189,53 @@ async def test_a_batch_of_ten_thousand_is_answered_whole(round_):
     assert {answer["outcome"] for answer in answers[:-1]} == {"rejected"}
     assert answers[-1]["outcome"] == "accepted"
     assert (await round_.outcome("last"))["phase"] == "Succeeded"
+
+
+REFUSALS = {
+    "full": (("config_set", "maxmemory", "1"), ("config_set", "maxmemory", "0"), "used memory"),
+    "lacking replicas": (
+        ("config_set", "min-replicas-to-write", "1"),
+        ("config_set", "min-replicas-to-write", "0"),
+        "NOREPLICAS",
+    ),
+    # nothing listens there: it has what it had, and takes no writes
+    "read-only": (
+        ("execute_command", "REPLICAOF", "127.0.0.1", "1"),
+        ("execute_command", "REPLICAOF", "NO", "ONE"),
+        "read only",
+    ),
+}
+
+
+@pytest.mark.parametrize("how", REFUSALS)
+async def test_readiness_says_what_a_submission_would_hear(round_, redis, http, monkeypatch, how):
+    monkeypatch.setattr("translator.service.service.PROBED_S", 0.0)
+    refuse, take, words = REFUSALS[how]
+    url = round_.url
+
+    async def asked():
+        async with http.get(url + "/readyz") as ready, http.post(url + BATCH_PATH, json=[item]) as answer:
+            return ready.status, answer.status, await ready.text()
+
+    item = cloud_task("before", "true")
+    assert (await asked())[:2] == (200, 200)
+    item = cloud_task("meanwhile", "true")
+    await getattr(redis, refuse[0])(*refuse[1:])
+    try:
+        ready, submission, said = await asked()
+    finally:
+        await getattr(redis, take[0])(*take[1:])
+    assert (ready, submission) == (503, 503)
+    assert words in said, said
+    item = cloud_task("after", "true")
+    assert (await asked())[:2] == (200, 200)
+
+
+async def test_who_asks_whether_the_service_is_ready_causes_one_write_a_second(round_, redis, http):
+    async def ask():
+        async with http.get(round_.url + "/readyz") as answer:
+            return answer.status
+
+    await redis.config_resetstat()
+    assert set(await asyncio.gather(*(ask() for _ in range(100)))) == {200}
+    assert (await redis.info("commandstats"))["cmdstat_set"]["calls"] <= 3

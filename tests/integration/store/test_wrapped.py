@@ -68,7 +68,7 @@ async def test_a_server_that_hangs_is_temporary(tmp_path, monkeypatch):
     server = await asyncio.start_unix_server(swallow, tmp_path / "mute.sock")
     redis = connect(tmp_path / "mute.sock")
     with pytest.raises(TemporaryError):
-        await Store(redis, shards=4, keep_s=1).ping()
+        await Store(redis, shards=4, keep_s=1).probe()
     await redis.aclose()
     server.close()
     await server.wait_closed()
