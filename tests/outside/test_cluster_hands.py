@@ -507,7 +507,7 @@ SCENES: dict[Callable[[Stage], Awaitable[None]], str] = {
     the_workflow_is_deleted: "",
     the_workflow_is_deleted_while_its_pod_is_pending: "",
     it_is_stopped_by_somebody_else: "",
-    a_step_s_files_are_deleted: "the reason does not name the ConfigMap",
+    a_step_s_files_are_deleted: "",
     a_task_s_secret_is_deleted: "",
     steps_that_never_started_are_skipped: "a step whose pod never started is Failed",
     a_failed_step_before_one_that_may_fail: "",

@@ -128,7 +128,6 @@ async def test_an_id_is_submitted_again_after_redis_lost_it(stage):
     assert judge(stage.told, again, attempt).ended == ("Succeeded", "")
 
 
-@pytest.mark.xfail(reason="several of concurrent retries are answered accepted")
 async def test_concurrent_retries_over_two_services(stage):
     """Exactly one is accepted; the others are told that it runs already."""
     two = (stage.one, stage.two)

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from translator.observe import problems
+from translator.observe import problems, reasons
 from translator.observe.sight import LONGEST_MESSAGE, PodSight
 
 STEP_LABEL: Final = "codo.dev/step"
 TIMEOUT_ANNOTATION: Final = "codo.dev/step-timeout"
+MISSING_ANNOTATION: Final = "codo.dev/missing"
+"""Of a pod that was ended since it could not start: which object its volumes lack. The kubelet says so in an
+Event only, which goes after an hour and which nobody may read."""
+
 _NODE_NAME: Final = "workflows.argoproj.io/node-name"
 _WORKFLOW: Final = "workflows.argoproj.io/workflow"
 
@@ -54,6 +58,9 @@ def _sight(pod: Mapping[str, Any], container: str, *, shared: bool, gone: bool) 
     started = _started(detail)
     unknown = detail.get("reason") == _UNKNOWN
     problem, words = _problem(status, container)
+    annotations = metadata.get("annotations") or {}
+    if not problem and not started and (missing := annotations.get(MISSING_ANNOTATION)):
+        problem, words = reasons.OBJECT_MISSING, str(missing)
     reason, message = _fate(status)
     leaving = gone or bool(metadata.get("deletionTimestamp"))
     return PodSight(
@@ -70,7 +77,7 @@ def _sight(pod: Mapping[str, Any], container: str, *, shared: bool, gone: bool) 
         finished_at=detail.get("finishedAt") or "",
         problem=problem,
         problem_message=words[:LONGEST_MESSAGE],
-        timeout=(metadata.get("annotations") or {}).get(TIMEOUT_ANNOTATION, ""),
+        timeout=annotations.get(TIMEOUT_ANNOTATION, ""),
         deleted=leaving and state != "terminated",
         gone=gone,
     )

@@ -107,6 +107,19 @@ async def test_a_pod_that_a_node_has_is_ended_by_its_kubelet(fake: FakeApi, engi
     await follow.close()
 
 
+async def test_a_configmap_that_its_volumes_lack_is_named(fake: FakeApi, engine: ArgoEngine) -> None:
+    """Kubernetes says so in an Event only: the pod itself stays in ContainerCreating."""
+    stuck = waiting(node="n")
+    stuck["spec"]["volumes"] = [{"name": "files", "configMap": {"name": "w-files"}}]
+    follow = await followed(fake, engine, stuck)
+    await follow.until(
+        lambda one: isinstance(one, PodSeen) and one.object["spec"]["activeDeadlineSeconds"] == 1
+    )
+    [(_, change)] = patches(fake)
+    assert change["metadata"]["annotations"] == {"codo.dev/missing": 'configmap "w-files" not found'}
+    await follow.close()
+
+
 async def test_a_service_that_was_away_ends_it_at_once(
     fake: FakeApi, engine: ArgoEngine, clock: Clock
 ) -> None:

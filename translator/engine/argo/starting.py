@@ -19,7 +19,10 @@ from typing import Any
 from translator.crash_point import Step
 from translator.engine.argo.answers import Call, RefusedError
 from translator.engine.argo.client import ApiServer
+from translator.engine.argo.creating import found
 from translator.engine.argo.objects import (
+    CORE,
+    collection,
     container_states,
     has_ended,
     has_started,
@@ -27,6 +30,7 @@ from translator.engine.argo.objects import (
     pod_path,
     step_containers,
 )
+from translator.errors import PermanentError
 from translator.observe import pods
 from translator.observe.nodes import START_OVERDUE
 from translator.observe.reasons import START_TIMEOUT
@@ -73,15 +77,21 @@ def due(pod: Mapping[str, Any]) -> datetime | None:
     return None
 
 
-def failing(pod: Mapping[str, Any]) -> Failing:
-    """How this pod is made to fail."""
+def failing(pod: Mapping[str, Any], missing: str = "") -> Failing:
+    """How this pod is made to fail.
+
+    Args:
+        pod: as it is now.
+        missing: what its volumes lack, in words for people.
+    """
     metadata = pod["metadata"]
     namespace, name = metadata["namespace"], metadata["name"]
     path = pod_path(namespace, name)
     same = {"uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"]}
     if pod["spec"].get("nodeName"):
         call = Call("patch", "pods", namespace, name)
-        return Failing(call, path, {"metadata": same, "spec": {"activeDeadlineSeconds": 1}})
+        said = {"annotations": {pods.MISSING_ANNOTATION: missing}} if missing else {}
+        return Failing(call, path, {"metadata": same | said, "spec": {"activeDeadlineSeconds": 1}})
     told = {"phase": "Failed", "reason": START_TIMEOUT, "message": _message(pod)}
     call = Call("patch", "pods/status", namespace, name)
     return Failing(call, f"{path}/status", {"metadata": same, "status": told})
@@ -97,7 +107,7 @@ async def fail(api: ApiServer, pod: Mapping[str, Any]) -> bool:
         TemporaryError: the server cannot do it now.
         PermanentError: the server will not.
     """
-    how = failing(pod)
+    how = failing(pod, await _missing(api, pod))
     try:
         await api.patch(Step.FAIL_POD, how.call, how.path, how.change)
     except RefusedError as error:
@@ -105,6 +115,28 @@ async def fail(api: ApiServer, pod: Mapping[str, Any]) -> bool:
             return False
         raise
     return True
+
+
+async def _missing(api: ApiServer, pod: Mapping[str, Any]) -> str:
+    """Which ConfigMap that the pod mounts does not exist, in Kubernetes' words; empty where none is missing.
+
+    A pod without it stays in ContainerCreating and does not say why. Secrets may not be looked for.
+    """
+    namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
+    try:
+        # asked for anew: what the watch keeps of a pod has no volumes
+        whole = await found(api, Call("get", "pods", namespace, name), pod_path(namespace, name))
+        for volume in (whole or {}).get("spec", {}).get("volumes", ()):
+            source = volume.get("configMap") or {}
+            if "name" not in source or source.get("optional"):
+                continue
+            call = Call("get", "configmaps", namespace, source["name"])
+            path = f"{collection(CORE, 'configmaps', namespace)}/{source['name']}"
+            if await found(api, call, path) is None:
+                return f'configmap "{source["name"]}" not found'
+    except PermanentError:
+        pass  # we may not look: the step ends all the same
+    return ""
 
 
 def _grace(metadata: Mapping[str, Any]) -> timedelta | None:

@@ -100,6 +100,17 @@ def test_the_kubelet_ends_a_pod_that_it_has() -> None:
     }
 
 
+def test_what_the_pod_s_volumes_lack_outlives_what_ends_it() -> None:
+    waiting = pod({"waiting": {"reason": "ContainerCreating"}})
+    change = failing(waiting, 'configmap "w-files" not found').change
+    assert change["metadata"]["resourceVersion"] == "7"
+    ended = pod(None, phase="Failed", annotations=change["metadata"]["annotations"])
+    sight = pods.read(ended)["s1"]
+    assert (sight.problem, sight.problem_message) == ("ObjectMissing", 'configmap "w-files" not found')
+    ran = pods.read(pod(FAILED, annotations=change["metadata"]["annotations"]))["s1"]
+    assert ran.problem == ""
+
+
 @pytest.mark.parametrize(
     ("conditions", "message"),
     [
