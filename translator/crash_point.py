@@ -56,6 +56,7 @@ class Step(StrEnum):
     DELETE_CONFIGMAP = "delete-configmap"
     SHUTDOWN_WORKFLOW = "shutdown-workflow"
     LOWER_DEADLINE = "lower-deadline"
+    RESTORE_LABELS = "restore-labels"
     FAIL_POD = "fail-pod"
     DELETE_POD = "delete-pod"
     REMOVE_FINALIZER = "remove-finalizer"

@@ -16,10 +16,11 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 LOCAL = {Step.START_PROCESS}
 """Steps that only the local engine takes."""
 
-ELSEWHERE = {Step.REBUILD, Step.SHORTEN, Step.COUNT, Step.PROBE}
+ELSEWHERE = {Step.REBUILD, Step.SHORTEN, Step.COUNT, Step.PROBE, Step.RESTORE_LABELS}
 """Only after a loss, or what is too large to be sent: test_redis and test_request_size kill there. Or only of
 a task that says nothing for 15 s, which no task here does: what is stored then is one field by itself.
-Or only when /readyz is asked, which writes nothing that anybody reads."""
+Or only when /readyz is asked, which writes nothing that anybody reads. Or only after somebody changed labels,
+which is seen again."""
 
 SHARED = {Step.ACCEPT, Step.BEGIN, Step.APPEND, Step.SEND, Step.ACKNOWLEDGE, Step.RELEASE, Step.REVOKE}
 """Steps that are tried with both engines."""

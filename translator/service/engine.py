@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, MutableMapping
 from typing import Any, Protocol
 
 from translator.observe.observation import Holding, Observation, WorkflowRef
@@ -37,8 +37,12 @@ class Engine(Protocol):
     async def terminate(self, ref: WorkflowRef) -> None:
         """Order the end of the Workflow's processes: SIGTERM, after a grace SIGKILL."""
 
-    def holdings(self) -> AsyncIterator[Holding]:
-        """Yield all Workflows with our labels, each as it was at some moment of this call."""
+    def holdings(self, unreadable: MutableMapping[str, str] | None = None) -> AsyncIterator[Holding]:
+        """Yield all Workflows with our labels, each as it was at some moment of this call.
+
+        Args:
+            unreadable: takes why each namespace that cannot be read is missing; None: one is an error.
+        """
 
     async def look_up(self, ref: WorkflowRef) -> Mapping[str, Any] | None:
         """The Workflow as it is now; None where it, this very one, no longer exists."""

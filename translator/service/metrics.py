@@ -40,6 +40,9 @@ class Metrics:
             "watch_lists", "Watches of the cluster that began anew, with a list.", "resource"
         )
         self._mends = counter("mends", "Discrepancies that the reconciler found and mended.", "kind")
+        self._unreadable = gauge(
+            "namespaces_unreadable", "Namespaces of argo.namespaces that the last comparison could not read."
+        )
         self._open = gauge("tasks_open", "Tasks of which something is still to be done.", "phase")
         self._outbox = gauge("outbox_events", "Events that agent-server does not hold.")
         self._age = gauge("outbox_age_seconds", "How long the task that waits the longest has had events.")
@@ -71,6 +74,10 @@ class Metrics:
     def mended(self, kind: str) -> None:
         """The reconciler mended something (`translator.service.discrepancy.Kind`, or ``index-NAME``)."""
         self._mends.labels(kind).inc()
+
+    def unreadable(self, namespaces: int) -> None:
+        """So many namespaces could not be read when Redis was compared with the cluster."""
+        self._unreadable.set(namespaces)
 
     def delivered(self, events: int, rows: int) -> None:
         """Agent-server took a request."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import structlog
@@ -84,6 +84,7 @@ class Reconciler:
 
     Attributes:
         unsettled: something may have been lost, and it was not looked for yet.
+        unreadable: why a namespace could not be read in the last look, by namespace.
     """
 
     def __init__(
@@ -108,6 +109,7 @@ class Reconciler:
         self._indexes = indexes
         self._woken = asyncio.Event()
         self.unsettled = True
+        self.unreadable: Mapping[str, str] = {}
         self._strangers: set[str] = set()
         self._running: asyncio.Task[None] | None = None
 
@@ -175,9 +177,11 @@ class Reconciler:
     async def _look(self) -> dict[Place, Discrepancy]:
         # the engine first: a Workflow is let go of before its record is
         holdings: dict[str, list[Holding]] = defaultdict(list)
-        async for held in self._engine.holdings():
+        unreadable: dict[str, str] = {}
+        async for held in self._engine.holdings(unreadable):
             if held.installation == self._recovery.installation and self._store.holds(held.task_id):
                 holdings[held.task_id].append(held)
+        self._tell_unreadable(unreadable)
         tasks = {task.task_id: task for task in await self._store.open_tasks(self._store.held())}
         tasks |= await self._store.describe(holdings.keys() - tasks.keys())
         return {
@@ -185,6 +189,14 @@ class Reconciler:
             for task_id in tasks.keys() | holdings.keys()
             for finding in self._compare(task_id, tasks.get(task_id), holdings.get(task_id, []))
         }
+
+    def _tell_unreadable(self, unreadable: Mapping[str, str]) -> None:
+        for namespace in unreadable.keys() - self.unreadable.keys():
+            _log.error("a namespace cannot be read", namespace=namespace, error=unreadable[namespace])
+        for namespace in self.unreadable.keys() - unreadable.keys():
+            _log.info("a namespace can be read again", namespace=namespace)
+        self.unreadable = unreadable
+        self._metrics.unreadable(len(unreadable))
 
     def _compare(self, task_id: str, task: Open | None, holdings: list[Holding]) -> list[Discrepancy]:
         if task is not None and not task.phase:
@@ -196,7 +208,12 @@ class Reconciler:
             return [Discrepancy(kind, task_id, None, newest) for kind in discrepancies(None, newest, busy)]
         old = [held for held in holdings if held.attempt < task.attempt]
         current = newest if newest not in old else None
-        found = [Discrepancy(kind, task_id, task, current) for kind in discrepancies(task, current, busy)]
+        found = [
+            Discrepancy(kind, task_id, task, current)
+            for kind in discrepancies(task, current, busy)
+            # it may lie in a namespace that nobody can look into
+            if not (kind is Kind.WORKFLOW_GONE and self.unreadable)
+        ]
         for held in old:
             kinds = discrepancies(task, held, busy)
             found += [Discrepancy(kind, task_id, task, held) for kind in kinds if kind is Kind.NOT_RELEASED]

@@ -142,9 +142,13 @@ class Recovery:
         ]
 
     async def _found(self, task_id: str, attempt: int) -> WorkflowRef | None:
-        async for held in self.engine.holdings():
+        unreadable: dict[str, str] = {}
+        async for held in self.engine.holdings(unreadable):
             if (held.task_id, held.attempt, held.installation) == (task_id, attempt, self.installation):
                 return held.ref
+        if unreadable:
+            names = ", ".join(sorted(unreadable))
+            raise TemporaryError(f"the Workflow may lie where nobody can look now: {names}")
         return None
 
     def _of_workflow(

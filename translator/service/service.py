@@ -175,7 +175,8 @@ class Service:
         """Whether tasks can be taken.
 
         Returns:
-            What is wrong although they can: ``agentServer``, where it denies us the connection.
+            What is wrong although they can: ``agentServer``, where it denies us the connection; and
+            ``namespaces``, those that cannot be read, with why.
 
         Raises:
             TemporaryError: not now.
@@ -183,4 +184,6 @@ class Service:
         if self._stopping:
             raise TemporaryError("the service is stopping")
         await self._probe()
-        return {"agentServer": self._sender.denied} if self._sender.denied else {}
+        unreadable = [f"{name}: {why}" for name, why in sorted(self.reconciler.unreadable.items())]
+        notes = {"agentServer": self._sender.denied, "namespaces": "; ".join(unreadable)}
+        return {name: text for name, text in notes.items() if text}

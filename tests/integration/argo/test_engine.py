@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.integration.argo.fake_api import FakeApi, says, sends, status
-from tests.integration.argo.followed import REF, Follow, pod, workflow
+from tests.integration.argo.followed import LABELS, REF, Follow, pod, workflow
 from translator.engine.argo.client import ApiServer, Stream
 from translator.engine.argo.engine import ArgoEngine
 from translator.engine.argo.following import Following
@@ -291,6 +291,42 @@ async def test_a_pod_whose_end_nobody_saw_may_have_run(fake: FakeApi, engine: Ar
     assert [(gap.step, gap.why) for gap in gaps] == [("a", UNSEEN)]
     gone = {one.object["metadata"]["name"]: one for one in follow.of(PodGone)}
     assert follow.seen.index(gaps[0]) < follow.seen.index(gone["w-a"])
+    await follow.close()
+
+
+@pytest.mark.parametrize(
+    "labels", [{"workflows.argoproj.io/workflow": "w"}, {**LABELS, "codo.dev/task-id": "x"}]
+)
+async def test_labels_that_somebody_changes_are_put_back(
+    fake: FakeApi, engine: ArgoEngine, labels: dict[str, str]
+) -> None:
+    await fake.put("workflows", workflow("Running", {"a": "Running"}))
+    await fake.put("pods", pod("a"))
+    fake.logs["w-a", "main"].append(sends(then="hang"))
+    await engine.start()
+    await fake.watched("workflows")
+    await fake.watched("pods")
+    follow = Follow(engine)
+    await follow.next(WorkflowSeen)
+    going = asyncio.create_task(follow.next(WorkflowGone))
+    for resource, name in (("workflows", "w"), ("pods", "w-a")):
+        thing = fake.objects[resource]["default", name]
+        before = dict(thing["metadata"]["labels"])
+        changed = {**thing, "metadata": {**thing["metadata"], "labels": labels}}
+        fake.objects[resource]["default", name] = changed
+        fake.version += 1
+        last = {**thing, "metadata": {**thing["metadata"], "resourceVersion": str(fake.version)}}
+        await fake.tell(resource, {"type": "DELETED", "object": last})
+        async with asyncio.timeout(5):
+            await fake.until(
+                lambda resource=resource, name=name, before=before: (
+                    fake.objects[resource]["default", name]["metadata"]["labels"] == before
+                )
+            )
+    going.cancel()
+    await asyncio.gather(going, return_exceptions=True)
+    assert follow.of(WorkflowGone) == []
+    assert follow.of(PodGone) == []
     await follow.close()
 
 

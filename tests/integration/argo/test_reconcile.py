@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.argo.fake_api import FakeApi
+from tests.integration.argo.fake_api import FakeApi, says, status
 from tests.integration.service.rounds import cloud_task, eventually
 from translator.agent_server.client import AgentServerClient
 from translator.agent_server.protocol import TaskItem
@@ -71,7 +71,7 @@ def serving(fake: FakeApi, store: Store, stand_in: StandIn):
     from kubernetes.aio.client import Configuration
 
     @asynccontextmanager
-    async def start() -> AsyncIterator[Service]:
+    async def start(*namespaces: str) -> AsyncIterator[Service]:
         sender = AgentServerClient(stand_in.url, timeout=5)
         api = ApiServer(Configuration(host=fake.url), request_timeout=5)
         pauses = {
@@ -80,7 +80,7 @@ def serving(fake: FakeApi, store: Store, stand_in: StandIn):
             "settle_seconds": 0.1,
             "flush_seconds": 0.2,
         }
-        engine = ArgoEngine(api, kill_grace_s=60)
+        engine = ArgoEngine(api, kill_grace_s=60, namespaces=namespaces)
         service = assemble(
             store,
             engine,
@@ -129,6 +129,24 @@ async def test_a_workflow_without_a_record_is_told_to_its_end(fake, serving, sta
     gaps = {each["step"] for each in stand_in.ledger.kept if each["kind"] == "gap"}
     assert gaps == {"s1", "s2"}
     assert stand_in.ledger.violations == []
+
+
+async def test_a_namespace_that_cannot_be_read_keeps_nothing_from_the_others(fake, serving, stand_in):
+    async def refuses(request):
+        forbidden = status(403, "workflows is forbidden")
+        return await says(403, forbidden)(request) if "/missing/" in request.path else None
+
+    fake.faults["GET", "workflows"].extend([refuses] * 1000)
+    stand_in._collection.hand_out(["t1"])
+    await fake.put("workflows", ended(made()))
+    async with serving("missing", "default") as service:
+        final = await stand_in.final("t1")
+        await released(fake)
+        told = await service.ready()
+        metrics = (await service.desk.metrics()).decode()
+    assert final["phase"] == "Succeeded"
+    assert "missing: cannot list workflows in namespace missing" in told["namespaces"]
+    assert "translator_namespaces_unreadable 1.0" in metrics
 
 
 async def test_what_is_not_ours_is_left_as_it_is(fake, serving, stand_in, store):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping, MutableMapping, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -167,12 +167,21 @@ class ArgoEngine:
             self._ending.add(ref.uid)
             self._spawn(self._kill_after_grace(ref))
 
-    async def holdings(self) -> AsyncIterator[Holding]:
-        """All Workflows with our labels; see `translator.engine.argo.listing`."""
-        for namespace in self._watches.namespaces:
-            async with aclosing(holdings(self._api, namespace)) as found:
-                async for holding in found:
-                    yield holding
+    async def holdings(self, unreadable: MutableMapping[str, str] | None = None) -> AsyncIterator[Holding]:
+        """All Workflows with our labels; see `translator.engine.argo.listing`.
+
+        One namespace that cannot be read keeps nothing from the others; where none can, it is an error.
+        """
+        namespaces = self._watches.namespaces
+        for namespace in namespaces:
+            try:
+                async with aclosing(holdings(self._api, namespace)) as found:
+                    async for holding in found:
+                        yield holding
+            except TranslatorError as error:
+                if unreadable is None or len(unreadable) == len(namespaces) - 1:
+                    raise
+                unreadable[namespace] = error.message
 
     async def look_up(self, ref: WorkflowRef) -> Mapping[str, Any] | None:
         """The Workflow as it is now; see `translator.service.engine.Engine.look_up`."""

@@ -10,6 +10,8 @@ from typing import Any
 
 import structlog
 
+from translator.crash_point import Step
+from translator.engine.argo.answers import Call
 from translator.engine.argo.asking import patiently
 from translator.engine.argo.cancel import order_shutdown
 from translator.engine.argo.client import ApiServer
@@ -18,11 +20,14 @@ from translator.engine.argo.objects import (
     Key,
     has_finished,
     is_of,
+    our_labels,
+    pod_path,
     says_the_same,
     slim_pod,
     slim_workflow,
     uid,
     was_deleted_early,
+    workflow_path,
 )
 from translator.engine.argo.outlet import Outlet
 from translator.engine.argo.pod_deadlines import Orders, PodDeadlines
@@ -41,6 +46,7 @@ from translator.observe.observation import (
     WorkflowRef,
     WorkflowSeen,
 )
+from translator.workflow.names import TASK_ID
 
 RESYNC_S = 300.0
 """A Workflow is read this often at least, and at most twice as seldom: whatever was missed is seen then."""
@@ -86,6 +92,8 @@ class Following:
         self._told_pods: dict[str, Mapping[str, Any]] = {}
         self._untold = Untold(self._news.set)
         self._unlisted: set[str] = set()
+        self._labels: dict[str, dict[str, str]] = {}
+        self._unlabelled = False
         self._parting: set[str] = set()
         self._deadlines = PodDeadlines(
             Orders(means.api, means.pace, means.now, self._confirm_pod, self._spawn)
@@ -157,6 +165,7 @@ class Following:
 
     def _see_workflow(self, workflow: Mapping[str, Any]) -> None:
         self._unlisted.discard(self._ref.uid)
+        self._keep_labels(workflow, "workflows", workflow_path(*self._key))
         slim = slim_workflow(workflow)
         if says_the_same(slim, self._workflow):
             return
@@ -180,6 +189,7 @@ class Following:
             self._end_unread_logs()
 
     def _see_pod(self, pod: Mapping[str, Any]) -> None:
+        self._keep_labels(pod, "pods", pod_path(self._key.namespace, pod["metadata"]["name"]))
         pod = slim_pod(pod)
         self._unlisted.discard(uid(pod))
         self._pods[uid(pod)] = pod
@@ -191,6 +201,35 @@ class Following:
         self._deadlines.see(pod)
         self._end_unread_logs()
 
+    def _keep_labels(self, thing: Mapping[str, Any], resource: str, path: str) -> None:
+        """Put our labels back where somebody took or changed them: what lacks them leaves the watch."""
+        its = uid(thing)
+        labels = our_labels(thing)
+        known = self._labels.get(its)
+        if known is None and TASK_ID not in labels and resource == "pods":
+            # as the Workflow has them: its pods are made with the same
+            known = self._labels.get(self._ref.uid)
+        if resource == "workflows":
+            self._unlabelled = known is None and TASK_ID not in labels
+        if known is None:
+            if TASK_ID in labels:
+                self._labels[its] = labels
+            return
+        self._labels[its] = known
+        if known.items() - labels.items() and not thing["metadata"].get("deletionTimestamp"):
+            call = Call("patch", resource, self._key.namespace, thing["metadata"]["name"])
+            self._spawn(self._restore_labels(call, path, {"uid": its, "labels": known}))
+
+    async def _restore_labels(self, call: Call, path: str, metadata: Mapping[str, Any]) -> None:
+        api, change = self._means.api, {"metadata": metadata}
+        try:
+            await patiently(lambda: api.patch(Step.RESTORE_LABELS, call, path, change), self._means.pace)
+        except PermanentError as error:
+            _log.warning("cannot put labels back", workflow=self._ref.name, error=error.message)
+            self._unlabelled = True
+        else:
+            _log.warning("put labels back that somebody had changed", object=f"{call.resource}/{call.name}")
+
     def _lose_pod(self, pod_uid: str) -> None:
         pod = self._pods.pop(pod_uid, None)
         if pod is None:
@@ -201,6 +240,7 @@ class Following:
                 self._untold.put(f"gap of {gap.step}", gap)
         self._parting.discard(pod_uid)
         self._told_pods.pop(pod_uid, None)
+        self._labels.pop(pod_uid, None)
         self._deadlines.lose(pod_uid)
         self._untold.put(pod_uid, PodGone(pod))
         self._logs.lose(pod_uid)
@@ -222,7 +262,10 @@ class Following:
         await self._read_pods()
         await self._read_workflow()
         while True:
-            await self._means.pace.sleep(self._means.pace.uniform(RESYNC_S, 2 * RESYNC_S))
+            # without our labels no watch tells of it
+            often = self._unlabelled and not self._ended
+            pause = self._means.pace.longest if often else self._means.pace.uniform(RESYNC_S, 2 * RESYNC_S)
+            await self._means.pace.sleep(pause)
             await self._read_workflow()
 
     async def _read_workflow(self) -> None:

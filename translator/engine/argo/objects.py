@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from translator.observe.pods import step_of
-from translator.workflow.names import LOG_FINALIZER, SUBMISSION
+from translator.workflow.names import LOG_FINALIZER, PREFIX, SUBMISSION
 
 WORKFLOW_LABEL = "workflows.argoproj.io/workflow"
 """Argo puts the Workflow's name on each of its pods."""
@@ -88,6 +88,12 @@ def step_containers(pod: Mapping[str, Any]) -> dict[str, str]:
         return {"main": step}
     names = [c["name"] for c in pod["spec"].get("containers") or ()]
     return {name: name for name in names if name not in _NOT_STEPS}
+
+
+def our_labels(thing: Mapping[str, Any]) -> dict[str, str]:
+    """The labels of ours that an object has: by them it is watched and listed."""
+    labels = thing["metadata"].get("labels") or {}
+    return {name: value for name, value in labels.items() if name.startswith(PREFIX)}
 
 
 def is_of(pod: Mapping[str, Any], workflow_uid: str) -> bool:

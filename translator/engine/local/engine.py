@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import uuid
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -173,7 +173,10 @@ class LocalEngine:
         if run is not None:
             run.terminate()
 
-    async def holdings(self) -> AsyncIterator[Holding]:
+    async def holdings(
+        self,
+        unreadable: MutableMapping[str, str] | None = None,  # noqa: ARG002 - all of it can be read here
+    ) -> AsyncIterator[Holding]:
         """Yield the Workflows that were submitted and not released."""
         for (namespace, name), run in list(self._runs.items()):
             metadata = run.manifest["metadata"]
