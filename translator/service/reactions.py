@@ -97,8 +97,8 @@ class Reactions:
 
     def accepted(self, task_id: str) -> None:
         """A new attempt is in the inbox."""
-        if self.parts.reconciler.unsettled:
-            # one that Redis may have lost a moment ago, and agent-server may hold events of
+        if self.parts.reconciler.unsettled or self._store.lost:
+            # one that Redis may have lost, and agent-server may hold events of
             self.parts.doubt.cast([Open(task_id, waits=True, runs=False, backlog=1, parked="", seq=0)])
         self.parts.submitter.wake(task_id)
         self.parts.deliverer.wake(task_id)

@@ -138,6 +138,7 @@ class Reconciler:
             TemporaryError: Redis or the engine cannot be reached.
         """
         mended: list[tuple[str, str]] = []
+        await self._store.watch_for_loss()
         found = await self._look()
         if found:
             await asyncio.sleep(self._settle_s)

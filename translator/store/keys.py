@@ -10,6 +10,9 @@ from translator.workflow.names import shard
 SHARDS = "translator:shards"
 """How many shards the data was split into, which decides where each task is."""
 
+DATA = "translator:data"
+"""Random text, made with the data: another one, or none, tells that Redis has lost what it held."""
+
 REPLICAS = "translator:replicas"
 """Sorted set of the replicas at work, by when they count as gone, in milliseconds of Redis' clock."""
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 from collections.abc import Collection, Iterable
 from typing import Any
 
 from redis.asyncio import Redis
 
+from translator.crash_point import Step, around
 from translator.store import kept, scripts
 from translator.store.calls import Scripts
 from translator.store.kept import Kept, parse_gaps
-from translator.store.keys import ShardKeys, keys_of
+from translator.store.keys import DATA, SHARDS, ShardKeys, keys_of
 from translator.store.record import Open, Record, parse_place, parse_record
 from translator.store.tenure import Tenure
 from translator.store.undone import described, undone
@@ -31,6 +33,10 @@ class Reader:
         send: sends its scripts.
         shards: how many shards tasks are split into.
         tenure: the shards that this process holds; None: all of them.
+
+    Attributes:
+        lost: since this process began, Redis has lost all that it held: a task may be new to it, and not to
+            agent-server.
     """
 
     def __init__(self, redis: Redis, send: Scripts, *, shards: int, tenure: Tenure | None) -> None:
@@ -38,6 +44,8 @@ class Reader:
         self._scripts = send
         self._shards = shards
         self._tenure = tenure
+        self._data = b""
+        self.lost = False
 
     @property
     def shards(self) -> int:
@@ -55,6 +63,27 @@ class Reader:
     def held(self) -> frozenset[int]:
         """The shards that are this process's."""
         return frozenset(range(self._shards)) if self._tenure is None else self._tenure.shards
+
+    async def watch_for_loss(self) -> None:
+        """Find out whether Redis still has the data that this process began with; sets `lost`.
+
+        Raises:
+            TemporaryError: Redis does not answer.
+        """
+        if not self._data:
+            return
+        async with wrapped("look for lost data"):
+            if await self._redis.get(DATA) != self._data:
+                self._data = await self._named()
+                self.lost = True
+
+    async def _named(self) -> bytes:
+        """The text that tells these data from others."""
+        with around(Step.OPEN_STORE):
+            await self._redis.set(SHARDS, self._shards, nx=True)
+            await self._redis.set(DATA, secrets.token_hex(8), nx=True)
+        found: Any = await self._redis.get(DATA)
+        return found or b""
 
     async def probe(self) -> None:
         """Find out whether a submission could be kept now: write to every server that takes some.

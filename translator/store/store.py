@@ -12,7 +12,6 @@ from typing import Any, Literal
 
 from redis.asyncio import Redis
 
-from translator.crash_point import Step, around
 from translator.errors import PermanentError
 from translator.observe.event import Event
 from translator.observe.observation import WorkflowRef
@@ -90,8 +89,7 @@ class Store(Reader):
             PermanentError: it refuses us, or holds data that was split otherwise.
         """
         async with wrapped("open the store"):
-            with around(Step.OPEN_STORE):
-                await self._redis.set(SHARDS, self._shards, nx=True)
+            self._data = await self._named()
             held = int(await self._redis.get(SHARDS) or 0)
         if held != self._shards:
             raise PermanentError(
@@ -113,6 +111,7 @@ class Store(Reader):
         most = self._event_bytes()
         calls = [(task.task_id, arguments.accept(task, now_ms, self._next(now_ms), most)) for task in tasks]
         answers = await self._scripts.run_many(scripts.ACCEPT, calls, f"accept {len(tasks)} tasks")
+        await self.watch_for_loss()
         return [(outcome.decode(), phase.decode()) for outcome, phase in answers]
 
     async def begin(self, task_id: str) -> bool:
@@ -207,6 +206,7 @@ class Store(Reader):
         """
         args = arguments.retry(record, state, events, self._next(now_ms), request, self._event_bytes())
         answer: bytes = await self._run(scripts.RETRY, record.task_id, args, "retry")
+        await self.watch_for_loss()
         return answer.decode()  # type: ignore[return-value]  # the script says one of these
 
     async def rebuild(self, task_id: str, rebuilt: Rebuilt, now_ms: int) -> bool:

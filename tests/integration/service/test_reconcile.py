@@ -459,3 +459,54 @@ async def test_a_shard_that_is_lost_is_asked_about_no_more(start, monkeypatch):
         monkeypatch.setattr(service._parts.rechecks, "_mine", lambda _: False)
         await service._on_lost(range(4))
         assert not service._parts.rechecks.busy("t1")
+
+
+async def test_what_comes_again_after_redis_lost_it_uses_no_number_twice(start, store, redis):
+    """However long ago that was: agent-server is asked what it holds before anything is told."""
+    await store.open()
+    async with start() as round_:
+
+        async def settled():
+            return not round_.service.reconciler.unsettled
+
+        await round_.post(cloud_task("ended", "echo one; echo two"), cloud_task("retried", "exit 3"))
+        await round_.outcome("ended")
+        await round_.outcome("retried")
+        assert (await round_.service.desk.retry("retried")).outcome == "accepted"
+        await round_.stand_in.final("retried", 2)
+        await round_.closed("retried")
+        held = len(round_.stand_in.ledger.kept)
+        await eventually(settled)
+        await redis.flushall()
+        await round_.service.reconciler.round()
+        again = await round_.post(cloud_task("ended", "echo other"), cloud_task("retried", "echo other"))
+        assert [answer["outcome"] for answer in again] == ["accepted", "accepted"]
+        await round_.closed("ended", "retried")
+        assert (await round_.store.load("ended")).state.phase == "Succeeded"
+        assert len(round_.stand_in.ledger.kept) == held, "agent-server holds its end: nothing follows that"
+
+        for attempt in (2, 3):
+            assert (await round_.service.desk.retry("retried")).outcome == "accepted"
+            await round_.closed("retried")
+            assert (await round_.store.load("retried")).state.attempt == attempt
+        assert (await round_.stand_in.final("retried", 3))["phase"] == "Succeeded"
+        await round_.post(cloud_task("new", "echo new"))
+        assert (await round_.outcome("new"))["phase"] == "Succeeded"
+        assert round_.lines("new") == ["new"]
+
+
+async def test_a_process_notices_that_redis_has_lost_everything_and_names_the_data_anew(redis):
+    one, two = (Store(redis, shards=4, keep_s=60) for _ in range(2))
+    await one.open()
+    await two.open()
+    await one.watch_for_loss()
+    assert not one.lost
+    await redis.flushall()
+    await one.watch_for_loss()
+    await two.watch_for_loss()
+    assert one.lost
+    assert two.lost
+    three = Store(redis, shards=4, keep_s=60)
+    await three.open()
+    await three.watch_for_loss()
+    assert not three.lost
