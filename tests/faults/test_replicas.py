@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from tests.faults.cluster import NAMESPACE, stamp
 from tests.faults.tasks import endless, failing, filed, plain
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -76,3 +77,25 @@ async def test_killed_and_paused_at_random(stage, hold, pytestconfig):
             if not serve.alive:
                 await serve.start()
         hold(await made.finish(120))
+
+
+async def test_what_a_replica_leaves_that_was_paused_while_it_submitted_goes_an_hour_later(stage, hold):
+    """Its request comes when another has submitted, run and forgotten the task: no Workflow follows."""
+    async with stage(count=2, LEASE_SECONDS=LEASE_S) as made:
+        for serve in made.serves:
+            await serve.start()
+        await made.submit(filed("done"))
+        await made.event(lambda event: event["kind"] == "status" and event["phase"] == "Succeeded")
+        await made.cluster.until(lambda: not made.cluster.objects["workflows"])
+        late = {"name": "task-done-a1-files", "namespace": NAMESPACE, "labels": {"codo.dev/task-id": "done"}}
+        owner = {"kind": "ConfigMap", "name": late["name"], "uid": "uid-late"}
+        await made.cluster.put(
+            "configmaps", {"metadata": late | {"uid": "uid-late", "creationTimestamp": stamp()}, "data": {}}
+        )
+        secret = {"name": "task-done-a1-secrets", "namespace": NAMESPACE, "uid": "uid-secret"}
+        await made.cluster.put(
+            "secrets", {"metadata": secret | {"creationTimestamp": stamp(), "ownerReferences": [owner]}}
+        )
+        assert len(made.cluster.orphans) == 2
+        hold(await made.finish())
+        assert made.cluster.left == []
