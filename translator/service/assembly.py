@@ -110,9 +110,18 @@ def assemble(
         doubted=lambda task_id: task_id in doubt,
         on_ahead=rechecks.wake,
     )
+
+    def unsettled_s(task_id: str) -> float:
+        return replica.unsettled_s(store.shard(task_id)) if replica is not None else 0.0
+
+    def settle(task_id: str) -> None:
+        if replica is not None:
+            replica.settle(store.shard(task_id))
+
     follower = Follower(
         store,
         engine,
+        unsettled_s=unsettled_s,
         row_limit=row_limit,
         limit=limit,
         on_events=reactions.grown,
@@ -132,6 +141,8 @@ def assemble(
         on_unknown=reactions.unknown,
         installation=installation,
         metrics=metrics,
+        unsettled_s=unsettled_s,
+        settle=settle,
     )
 
     def busy(task_id: str) -> Busy:

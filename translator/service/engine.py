@@ -57,5 +57,12 @@ class Engine(Protocol):
         it has been lost. An engine that was told nothing serves them all.
         """
 
+    def end(self, shards: Collection[int]) -> None:
+        """End what the engine runs by itself of these shards, whose leases could not be renewed for too long.
+
+        Another replica tells the tasks' end, unless the shards are followed here again: then it is told here,
+        after all that was written.
+        """
+
     def pinned(self) -> Collection[int]:
         """The shards that cannot be given to another replica now without ending what runs."""

@@ -25,7 +25,7 @@ from translator.service.engine import Engine
 from translator.service.metrics import Metrics
 from translator.service.options import options
 from translator.service.reload import Reload
-from translator.service.replica import Replica
+from translator.service.replica import Replica, margin_s
 from translator.service.request import RequestLimit
 from translator.service.service import Service
 from translator.service.template import load_template
@@ -49,8 +49,9 @@ _log = structlog.get_logger()
 
 
 def _local(settings: Settings, metrics: Metrics) -> Engine:
-    del settings, metrics
-    return LocalEngine(on_notice=_log_notice)
+    del metrics
+    grace = margin_s(settings.local_grace_seconds) / 2
+    return LocalEngine(on_notice=_log_notice, lapse_grace=grace)
 
 
 def _argo(settings: Settings, metrics: Metrics) -> Engine:
@@ -136,6 +137,7 @@ async def running(settings: Settings, *, engine: Engine | None = None) -> AsyncI
             stack.push_async_callback(traces.close)
         translation = Translation(options(settings), load_template(settings.workflow.template))
         reload = Reload(settings, translation, sender)
+        grace_s, settle_s = _graces(settings)
         service = assemble(
             store,
             engine or ENGINES[settings.engine](settings, metrics),
@@ -164,10 +166,12 @@ async def running(settings: Settings, *, engine: Engine | None = None) -> AsyncI
                     name=name,
                     life=life,
                     lease_s=settings.lease_seconds,
+                    settle_s=settle_s,
                 ),
                 tenure,
                 Notices(redis, sign),
                 lease_s=settings.lease_seconds,
+                grace_s=grace_s,
                 metrics=metrics,
             ),
         )
@@ -225,6 +229,17 @@ def _replica_name(settings: Settings) -> str:
     port = settings.listen.rpartition(":")[2]
     # port 0 is another one each time
     return f"{socket.gethostname()}:{port if int(port) else secrets.token_hex(4)}"
+
+
+def _graces(settings: Settings) -> tuple[float, float]:
+    """How long local processes go on past a lease's end here, and when another's are all gone, in seconds."""
+    if settings.engine != "local":
+        return 0.0, 0.0
+    if settings.redis is None:
+        # nobody else has this Valkey, so nobody takes over
+        return float("inf"), 0.0
+    grace = settings.local_grace_seconds
+    return grace, grace + margin_s(grace)
 
 
 def _traces(settings: Settings, store: Store) -> Traces | None:

@@ -40,6 +40,7 @@ class Follower:
             mends it; awaited before the attempt is followed on.
         mask_of: what hides the values of the secret ones of some parameters.
         unseen_s: as `translator.service.attempt.Attempt` has it.
+        unsettled_s: seconds in which a former holder of a task's shard may still run it itself.
     """
 
     def __init__(
@@ -54,8 +55,10 @@ class Follower:
         on_set_back: Callable[[str], Awaitable[object]],
         mask_of: Callable[[Iterable[tuple[str, str]]], Mask],
         unseen_s: float = UNSEEN_S,
+        unsettled_s: Callable[[str], float] = lambda _: 0.0,
     ) -> None:
         self._unseen_s = unseen_s
+        self._unsettled_s = unsettled_s
         self._on_set_back = on_set_back
         self._set_back: set[str] = set()
         self._store = store
@@ -95,11 +98,23 @@ class Follower:
                 return
             if record.revoked:
                 revoked.set()
-            if not record.state.final and not await self._until_final(record, record.workflow, revoked):
-                return
+            if not record.state.final:
+                await self._until_settled(task_id, record.workflow)
+                if not await self._until_final(record, record.workflow, revoked):
+                    return
             await self._release(task_id, record.workflow)
         finally:
             del self._revoked[task_id]
+
+    async def _until_settled(self, task_id: str, ref: WorkflowRef) -> None:
+        """Wait while the Workflow may run at a former holder of the shard, which may come back for it.
+
+        Nothing is concluded from not seeing it before that; where the former holder gets the shard back, this
+        is cut off.
+        """
+        while (left := self._unsettled_s(task_id)) > 0 and await self._engine.look_up(ref) is None:
+            _log.warning("the task may still run at another replica", workflow=ref.name, seconds=round(left))
+            await asyncio.sleep(left)
 
     async def _until_final(self, record: Record, ref: WorkflowRef, revoked: asyncio.Event) -> bool:
         attempt = Attempt(

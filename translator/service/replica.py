@@ -25,10 +25,22 @@ ROUNDS = 3
 RETRY_S = 0.5
 """Between two rounds that failed."""
 
+WATCHES = 4
+"""In one lease: looks at the clock, beside the leases' own ends, which a renewal may bring nearer."""
+
+LAST_WORD_S = 2.0
+"""For asking Redis once more before local processes are ended: a replica that was paused may find its leases
+untouched, as nobody else was there to take them."""
+
 LEAVE_S = 2.0
 """For telling the others of the end, and for letting the leases go: who does not hear waits for a lease."""
 
 _log = structlog.get_logger()
+
+
+def margin_s(grace_s: float) -> float:
+    """Seconds from the end of the grace, when processes are told to end, until none of them is left."""
+    return 1.0 + grace_s / 4
 
 
 class Replica:
@@ -39,6 +51,7 @@ class Replica:
         tenure: of the store; what is held is noted there.
         notices: hears when the leases change.
         lease_s: seconds that a lease holds without being renewed.
+        grace_s: seconds past a lease's end for which what runs here goes on; 0: nothing runs here.
         metrics: told what moves.
         clock: seconds that never go back.
     """
@@ -50,6 +63,7 @@ class Replica:
         notices: Notices,
         *,
         lease_s: float,
+        grace_s: float = 0.0,
         metrics: Metrics,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -59,7 +73,9 @@ class Replica:
         self._metrics = metrics
         self._clock = clock
         self.notices = notices
-        self._custody = Custody(leases, tenure, notices, lease_s=lease_s, metrics=metrics, clock=clock)
+        self._custody = Custody(
+            leases, tenure, notices, lease_s=lease_s, grace_s=grace_s, metrics=metrics, clock=clock
+        )
         self._nudged = asyncio.Event()
         self._retired = False
         self._round_at_a_time = asyncio.Lock()
@@ -74,6 +90,14 @@ class Replica:
     def alone(self) -> bool:
         """Whether no other replica was at work at the last look."""
         return self._custody.alone
+
+    def unsettled_s(self, shard: int) -> float:
+        """Seconds in which a former holder of a shard may still run its tasks; 0: none does."""
+        return self._tenure.unsettled_s(shard, self._clock())
+
+    def settle(self, shard: int) -> None:
+        """Say that no former holder runs tasks of a shard."""
+        self._tenure.settle(shard)
 
     async def start(self, owner: Owner) -> None:
         """Take this replica's share, and keep it from now on.
@@ -145,14 +169,26 @@ class Replica:
         return min(longest, await self._custody.look())
 
     async def _watch(self) -> None:
-        """Give up what could not be renewed in time."""
+        """Give up what could not be renewed in time, and later end what runs of it."""
         while True:
-            ends = self._tenure.ends_at()
-            await asyncio.sleep(self._lease_s if ends is None else max(0.0, ends - self._clock()))
+            ends, longest = self._tenure.ends_at(), self._lease_s / WATCHES
+            await asyncio.sleep(longest if ends is None else min(longest, max(0.0, ends - self._clock())))
             if late := self._tenure.run_out(self._clock()):
                 _log.error("leases ran out, as they could not be renewed", shards=len(late))
                 self._metrics.leases_lost("ran out", len(late))
                 await self._owner.lost(late)
+            if self._tenure.overdue(self._clock()):
+                await self._last_word()
+                overdue = self._tenure.overdue(self._clock())
+                self._tenure.ended(overdue)
+                self._owner.overdue(overdue)
+
+    async def _last_word(self) -> None:
+        try:
+            async with asyncio.timeout(LAST_WORD_S), self._round_at_a_time:
+                await self._custody.renew()
+        except (TranslatorError, TimeoutError) as error:
+            _log.warning("cannot renew the leases a last time", error=str(error))
 
     def _refused(self, shard: int) -> None:
         _log.error("a transaction was refused: another replica holds the shard", shard=shard)

@@ -93,7 +93,8 @@ class Service:
         if self._replica is None:
             self._parts.sweep.gained(self.store.held())
         else:
-            owner = Owner(self._parts.sweep.gained, self._on_lost, self._engine.hold, self._engine.pinned)
+            engine = self._engine
+            owner = Owner(self._parts.sweep.gained, self._on_lost, engine.hold, engine.pinned, engine.end)
             await self._replica.start(owner)
         self._parts.sweep.start()
         self._parts.reconciler.start()

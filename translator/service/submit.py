@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import structlog
@@ -45,6 +46,8 @@ class Submitter:
         on_unknown: called with the taskId where Redis has lost the task.
         installation: whose the Workflows are.
         metrics: told every submission.
+        unsettled_s: seconds in which a former holder of a task's shard may still run tasks of it itself.
+        settle: called with a taskId of whose shard a former holder runs nothing.
     """
 
     def __init__(
@@ -60,7 +63,12 @@ class Submitter:
         on_unknown: Callable[[str], None],
         installation: str,
         metrics: Metrics,
+        unsettled_s: Callable[[str], float] = lambda _: 0.0,
+        settle: Callable[[str], None] = lambda _: None,
     ) -> None:
+        self._unsettled_s = unsettled_s
+        self._settle = settle
+        self._held_back: dict[str, asyncio.TimerHandle] = {}
         self._installation = installation
         self._metrics = metrics
         self._store = store
@@ -72,16 +80,27 @@ class Submitter:
         self._workers = Workers(
             "submit", self._submit, slots=parallel, mine=store.holds, on_unknown=on_unknown
         )
-        self.busy = self._workers.busy
         self.wake = self._workers.wake
-        self.stop = self._workers.stop
         self.shed = self._workers.shed
+
+    def busy(self, task_id: str) -> bool:
+        """Whether the task is being submitted, or is held back for now."""
+        return self._workers.busy(task_id) or task_id in self._held_back
+
+    async def stop(self) -> None:
+        """Cut all work off and start none."""
+        for timer in self._held_back.values():
+            timer.cancel()
+        self._held_back.clear()
+        await self._workers.stop()
 
     async def _submit(self, task_id: str) -> None:
         record = await self._store.load(task_id)
         if record is None:
             raise UnknownTaskError(f"task {task_id} is not in the store")
         if record.workflow is not None or record.state.final:
+            return
+        if await self._is_held_back(task_id):
             return
         if not await self._store.begin(task_id):
             message = "the task was revoked before it was submitted"
@@ -103,6 +122,34 @@ class Submitter:
         self._metrics.submitted("taken")
         _log.info("submitted", workflow=ref.name, namespace=ref.namespace)
         self._on_submitted(task_id)
+
+    async def _is_held_back(self, task_id: str) -> bool:
+        """Whether the task must wait, as tasks of its shard may still run at a former holder.
+
+        That one may come back for them; were anything of the shard begun here, neither could have all of it.
+        Is there nothing to wait for, the shard is settled from now on.
+        """
+        left = self._unsettled_s(task_id)
+        if left <= 0:
+            return False
+        here = {held.task_id async for held in self._engine.holdings()}
+        waiting = [
+            task.task_id
+            for task in await self._store.open_tasks([self._store.shard(task_id)])
+            if (task.runs or (task.begun and task.waits)) and not task.ended and task.task_id not in here
+        ]
+        if not waiting:
+            self._settle(task_id)
+            return False
+        if task_id not in self._held_back:
+            loop = asyncio.get_running_loop()
+            self._held_back[task_id] = loop.call_later(left, self._let_on, task_id)
+            _log.info("held back: other tasks of its shard may still run at another replica")
+        return True
+
+    def _let_on(self, task_id: str) -> None:
+        del self._held_back[task_id]
+        self.wake(task_id)
 
     async def _end(self, record: Record, verdict: Verdict) -> None:
         await self._record(record, verdict)

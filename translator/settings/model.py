@@ -82,6 +82,13 @@ class Settings(BaseSettings):
         le=3600,
         description="after so long the shards of a replica that has gone are taken by the others",
     )
+    local_grace_seconds: float = Field(
+        default=60.0,
+        ge=1,
+        le=3600,
+        description="with engine local: how long processes go on after a lease that cannot be renewed has "
+        "ended; the same for all replicas",
+    )
     keep_finished_seconds: int = Field(
         default=86400, ge=0, description="how long a finished task is remembered"
     )

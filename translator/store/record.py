@@ -128,6 +128,7 @@ class Open:
         revoked: it is to be cancelled.
         submitted: it has a Workflow.
         seq: of its last event.
+        begun: the engine may have a Workflow of the attempt.
     """
 
     task_id: str
@@ -143,6 +144,7 @@ class Open:
     revoked: bool = False
     submitted: bool = False
     seq: int = 0
+    begun: bool = False
 
 
 def dump(data: Any) -> str:

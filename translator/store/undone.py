@@ -14,6 +14,7 @@ from translator.store.wrapped import wrapped
 
 _FIELDS = (
     "workflow", "released", "parked", "revoked", "acked", "attempt", "seq", "ends", "agent", "phase", "final",
+    "begun",
 )  # fmt: skip
 
 
@@ -65,7 +66,7 @@ async def _describe(redis: Redis, ids: Sequence[bytes], waits: set[bytes], shard
 
 def _open(task_id: bytes, values: Sequence[bytes | None], waits: bool) -> Open:
     workflow, released, parked, revoked, *rest = values
-    acked, attempt, seq, ends, agent_id, phase, final = [(value or b"").decode() for value in rest]
+    acked, attempt, seq, ends, agent_id, phase, final, begun = [(value or b"").decode() for value in rest]
     place = parse_place(acked or "0-0")
     unheld = unheld_of(place, int(attempt or 1), int(seq or 0), [int(end) for end in ends.split()])
     return Open(
@@ -82,4 +83,5 @@ def _open(task_id: bytes, values: Sequence[bytes | None], waits: bool) -> Open:
         ended=final == "1",
         submitted=workflow is not None,
         seq=int(seq or 0),
+        begun=begun == "1",
     )

@@ -185,8 +185,9 @@ async def write(redis: Redis) -> None:
 
     leases = Leases(redis, shards=SHARDS, name="replica-a", life="life-1", lease_s=15)
     await leases.announce()
-    taken = await leases.take([0, 1], again=False)
-    await leases.let_go({1: taken[1]})
+    others = (await leases.tend({})).others
+    taken = await leases.take({shard: others[shard] for shard in (0, 1)}, again=True)
+    await leases.let_go({1: taken[1].epoch})
 
 
 async def _done(store: Store, record: Record) -> Record:

@@ -17,11 +17,11 @@ from translator.engine.local.engine import LocalEngine
 from translator.service.assembly import assemble
 from translator.service.http import serving
 from translator.service.metrics import Metrics
-from translator.service.replica import Replica
+from translator.service.replica import Replica, margin_s
 from translator.service.template import load_template
 from translator.service.translation import Translation
 from translator.store.calls import Sign
-from translator.store.keys import wake_channel
+from translator.store.keys import REPLICAS, ShardKeys, wake_channel
 from translator.store.leases import Leases
 from translator.store.notices import Notices
 from translator.store.store import Store
@@ -60,13 +60,18 @@ class One(Round):
 @pytest.fixture
 def start(redis, stand_in, http, tmp_path, valkey):
     @asynccontextmanager
-    async def started(name, *, lease_s=15.0, engine=None, server=None):
+    async def started(name, *, lease_s=15.0, grace_s=1.0, engine=None, server=None, life=""):
         async with AsyncExitStack() as stack:
-            tenure, sign = Tenure(), Sign(f"life-of-{name}", wake_channel(0))
+            tenure, sign = Tenure(), Sign(life or f"life-of-{name}", wake_channel(0))
             store = Store(redis, shards=SHARDS, keep_s=60, tenure=tenure, sign=sign)
             metrics = Metrics()
-            leases = Leases(redis, shards=SHARDS, name=name, life=sign.origin, lease_s=lease_s)
-            replica = Replica(leases, tenure, Notices(redis, sign), lease_s=lease_s, metrics=metrics)
+            settle_s = grace_s + margin_s(grace_s)
+            leases = Leases(
+                redis, shards=SHARDS, name=name, life=sign.origin, lease_s=lease_s, settle_s=settle_s
+            )
+            replica = Replica(
+                leases, tenure, Notices(redis, sign), lease_s=lease_s, grace_s=grace_s, metrics=metrics
+            )
             sender = AgentServerClient(server or stand_in.url, timeout=5.0)
             stack.push_async_callback(sender.close)
             service = assemble(
@@ -135,7 +140,7 @@ async def test_a_replica_that_does_not_hold_a_task_cancels_it(start):
 
 
 async def test_the_shards_of_a_replica_that_has_died_are_taken(start, redis):
-    async with start("a") as a, start("b", lease_s=2.0) as b:
+    async with start("a", lease_s=2.0) as a, start("b", lease_s=2.0) as b:
         await balanced(a, b)
         task_id = next(f"t{n}" for n in range(99) if a.store.shard(f"t{n}") in b.shards)
         await b.crash()
@@ -235,18 +240,95 @@ async def test_running_tasks_of_this_machine_stay_when_another_replica_comes(sta
             await balanced(a, b)
 
 
-async def test_a_takeover_of_what_ran_on_another_machine_is_told_as_an_error(start, stand_in):
-    async with start("a") as a, start("b", lease_s=2.0) as b, asyncio.timeout(20):
+async def first_log(stand_in, task_id):
+    async for event in stand_in.events():
+        if event["kind"] == "log" and event["taskId"] == task_id:
+            return
+
+
+async def test_a_takeover_of_what_ran_on_another_machine_is_told_as_an_error_after_the_grace(start, stand_in):
+    loop = asyncio.get_running_loop()
+    async with start("a", lease_s=1.0) as a, start("b", lease_s=1.0) as b, asyncio.timeout(30):
         await balanced(a, b)
         task_id = of(b, a)
         await a.post(cloud_task(task_id, "echo up; sleep 60"))
-        async for event in stand_in.events():
-            if event["kind"] == "log":
-                break
+        await first_log(stand_in, task_id)
+        died = loop.time()
         await b.crash()
+
+        async def taken():
+            return len(a.shards) == SHARDS
+
+        await eventually(taken)
+        # what is new waits, where a task of its shard may come back; elsewhere it does not
+        beside = task_id + "-"
+        while a.store.shard(beside) != a.store.shard(task_id):
+            beside += "-"
+        other = next(f"t{n}" for n in range(99) if a.store.shard(f"t{n}") != a.store.shard(task_id))
+        await a.post(cloud_task(beside, "true"), cloud_task(other, "true"))
+        assert (await a.outcome(other))["phase"] == "Succeeded"
+        assert loop.time() - died < 1.0 + 1.0 + margin_s(1.0)
+        assert stand_in.ledger.final(task_id, 1) is None
+        assert (await a.store.load(beside)).workflow is None
         final = await a.outcome(task_id)
         assert (final["phase"], final["reason"]) == ("Error", "RunnerLost")
         assert "run the task again" in final["remedy"]
+        assert loop.time() - died > 2 / 3 + 1.0 + margin_s(1.0)
+        assert (await a.outcome(beside))["phase"] == "Succeeded"
+
+
+NUMBERS = "i=0; while [ $i -lt 60 ]; do echo $i; i=$((i+1)); sleep 0.1; done"
+
+
+async def numbered(*replicas):
+    """Tasks that write numbers for six seconds, one for each replica and more."""
+    first = replicas[0]
+    ids = dict.fromkeys([*(of(each, first) for each in replicas), *(f"n{n}" for n in range(4))])
+    await first.post(*(cloud_task(task_id, NUMBERS) for task_id in ids))
+    for task_id in ids:
+        await first_log(first.stand_in, task_id)
+    return [*ids]
+
+
+async def whole(replica, ids):
+    """All of them have succeeded, each line once."""
+    for task_id in ids:
+        final = await replica.outcome(task_id)
+        assert final["phase"] == "Succeeded", (task_id, final)
+        assert replica.lines(task_id) == [str(n) for n in range(60)]
+    assert replica.stand_in.ledger.violations == []
+
+
+@pytest.mark.parametrize("names", ["ab", "abc"])
+@pytest.mark.parametrize("leases", [0.2, 0.7, 1.13, 2.7], ids=["3s", "11s", "17s", "40s"])
+async def test_a_redis_that_is_held_up_costs_no_task(start, redis, names, leases):
+    """As with a lease of 15 s and a Redis that is held up for so long."""
+    lease_s = 1.5
+    async with AsyncExitStack() as stack, asyncio.timeout(60):
+        replicas = [
+            await stack.enter_async_context(start(name, lease_s=lease_s, grace_s=6.0)) for name in names
+        ]
+        await balanced(*replicas)
+        ids = await numbered(*replicas)
+        homes = [each.service._engine.pinned() for each in replicas]
+        await redis.execute_command("CLIENT", "PAUSE", round(leases * lease_s * 1000), "ALL")
+        await whole(replicas[0], ids)
+        for replica, home in zip(replicas, homes, strict=True):
+            assert home <= replica.shards
+
+
+async def test_a_redis_that_forgets_its_leases_costs_no_task(start, redis):
+    async with (
+        start("a", lease_s=1.5, grace_s=6.0) as a,
+        start("b", lease_s=1.5, grace_s=6.0) as b,
+        asyncio.timeout(60),
+    ):
+        await balanced(a, b)
+        ids = await numbered(a, b)
+        for _ in range(3):
+            await redis.delete(REPLICAS, *(ShardKeys(shard).lease for shard in range(SHARDS)))
+            await asyncio.sleep(0.7)
+        await whole(a, ids)
 
 
 async def test_a_replica_that_cannot_renew_stops_by_itself_and_its_runs_outlive_that(start, redis):

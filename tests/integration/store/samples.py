@@ -46,3 +46,14 @@ async def finished(store, task_id="t1"):
 
 def seqs(kept):
     return [(each.attempt, each.seq) for each in kept]
+
+
+async def taken(leases, shards, *, again=False):
+    """Take these leases as they are seen now, whether they have run out or not; returns the epochs."""
+    others = (await leases.tend({})).others
+    return {
+        shard: grant.epoch
+        for shard, grant in (
+            await leases.take({shard: others[shard] for shard in shards}, again=again)
+        ).items()
+    }

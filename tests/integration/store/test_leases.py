@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from tests.integration.store.samples import accepted, event, finished, new_task, running, state
+from tests.integration.store.samples import accepted, event, finished, new_task, running, state, taken
 from translator.store.calls import Sign
 from translator.store.keys import ShardKeys
 from translator.store.leases import Leases
@@ -17,8 +17,8 @@ from translator.store.tenure import LostShardError, Tenure
 SHARDS = 4
 
 
-def replica(redis, name, *, life="", lease_s=60.0):
-    return Leases(redis, shards=SHARDS, name=name, life=life or name, lease_s=lease_s)
+def replica(redis, name, *, life="", lease_s=60.0, settle_s=0.0):
+    return Leases(redis, shards=SHARDS, name=name, life=life or name, lease_s=lease_s, settle_s=settle_s)
 
 
 def fenced(redis, **more):
@@ -26,8 +26,14 @@ def fenced(redis, **more):
     return Store(redis, shards=SHARDS, keep_s=60, tenure=tenure, **more), tenure
 
 
+async def free(leases, shards=range(SHARDS)):
+    """Take those of these leases that nobody holds."""
+    others = (await leases.tend({})).others
+    return await taken(leases, [shard for shard in shards if not others[shard].owner])
+
+
 async def hold_all(leases, tenure, *, again=False):
-    for shard, epoch in (await leases.take(range(SHARDS), again=again)).items():
+    for shard, epoch in (await taken(leases, range(SHARDS), again=again)).items():
         tenure.hold(shard, epoch, float("inf"))
 
 
@@ -39,37 +45,94 @@ async def run_out(redis):
 
 async def test_a_lease_has_one_holder_until_it_ends(redis):
     a, b = replica(redis, "a"), replica(redis, "b")
-    epochs = await a.take([0, 1], again=False)
+    epochs = await taken(a, [0, 1])
     assert set(epochs) == {0, 1}
-    assert set(await b.take([0, 1, 2], again=False)) == {2}
-    held, others = await a.tend(epochs)
-    assert held == {0, 1}
-    assert (others[2].owner, others[3].owner) == ("b", "")
-    assert 59 < others[2].left_s <= 60
+    assert set(await free(b, [0, 1, 2])) == {2}
+    view = await a.tend(epochs)
+    assert view.held == {0, 1}
+    assert (view.others[2].owner, view.others[3].owner) == ("b", "")
+    assert 59 < view.others[2].left_s <= 60
 
     await run_out(redis)
-    taken = await b.take([0], again=False)
-    assert taken[0] > epochs[0]
-    held, others = await a.tend(epochs)
-    assert held == {1}, "one that ran out and that nobody took is renewed"
-    assert others[0].owner == "b"
+    assert (await taken(b, [0]))[0] > epochs[0]
+    view = await a.tend(epochs)
+    assert view.held == {1}, "one that ran out and that nobody took is renewed"
+    assert view.others[0].owner == "b"
+
+
+async def test_a_lease_is_taken_only_as_it_was_seen(redis):
+    a, b, c = (replica(redis, name) for name in "abc")
+    epochs = await taken(a, [0, 1])
+    seen = (await b.tend({})).others
+    await a.tend({0: epochs[0]})  # a renewal
+    await a.let_go({1: epochs[1]})
+    await taken(c, [2])
+    assert await b.take({shard: seen[shard] for shard in (0, 1, 2)}, again=False) == {}
+    assert set(await b.take({3: seen[3]}, again=False)) == {3}
 
 
 async def test_a_process_takes_up_at_once_what_its_former_life_held(redis):
-    before = await replica(redis, "a", life="1").take([0], again=False)
-    new = replica(redis, "a", life="2")
-    assert await new.take([0], again=False) == {}
-    after = await new.take([0], again=True)
-    assert after[0] > before[0]
-    assert (await replica(redis, "a", life="1").tend(before))[0] == set()
+    before = await taken(replica(redis, "a", life="1"), [0], again=True)
+    new = replica(redis, "a", life="2", settle_s=60)
+    others = (await new.tend({})).others
+    grant = (await new.take({0: others[0]}, again=True))[0]
+    assert grant.epoch > before[0]
+    assert grant.unsettled_s == 0, "its processes have ended with it"
+    assert (await replica(redis, "a", life="1").tend(before)).held == set()
 
 
 async def test_a_process_takes_again_what_it_gave_up_itself(redis):
     a = replica(redis, "a")
-    before = await a.take([0], again=False)
-    _, others = await a.tend({})
-    assert others[0].owner == ""
-    assert (await a.take([0], again=False))[0] > before[0]
+    before = await taken(a, [0])
+    assert (await a.tend({})).others[0].owner == ""
+    assert (await taken(a, [0]))[0] > before[0]
+
+
+async def test_who_takes_what_was_not_let_go_waits_for_its_processes_also_after_a_death(redis):
+    a, b = replica(redis, "a"), replica(redis, "b", life="1", settle_s=60)
+    await a.let_go(await taken(a, [0], again=True))
+    others = (await b.tend({})).others
+    assert (await b.take({0: others[0]}, again=False))[0].unsettled_s == 0
+    await taken(a, [1], again=True)
+    others = (await b.tend({})).others
+    assert 59 < (await b.take({1: others[1]}, again=False))[1].unsettled_s <= 60
+    new = replica(redis, "b", life="2", settle_s=60)
+    others = (await new.tend({})).others
+    grants = await new.take({shard: others[shard] for shard in (0, 1)}, again=True)
+    assert grants[0].unsettled_s == 0
+    assert 59 < grants[1].unsettled_s <= 60
+
+
+async def test_a_former_holder_gets_back_what_it_claims(redis):
+    a, b, c = (replica(redis, name) for name in "abc")
+    before = await taken(a, [0, 1])
+    await run_out(redis)
+    now = await taken(b, [0, 1])
+    view = await a.tend(before, [0])
+    assert {shard: view.others[shard].owner for shard in (0, 1)} == {0: "b", 1: "b"}
+    assert (await b.tend(now)).claimed == {0}
+    await c.tend({0: 1}, [0])  # the first claim counts
+    await b.let_go(now)
+    others = (await c.tend({})).others
+    assert (others[0].owner, others[1].owner) == ("a", "")
+    view = await a.tend(before, [0])
+    assert view.others[0].owner == "", "it is free to the claimant"
+    got = await a.take({0: view.others[0]}, again=False)
+    assert got[0].epoch > now[0]
+    assert (await a.tend({0: got[0].epoch})).claimed == set()
+
+
+async def test_a_lease_that_redis_lost_is_made_again_by_its_holder(redis):
+    a, b = replica(redis, "a"), replica(redis, "b")
+    epochs = await taken(a, [0, 1])
+    await redis.delete(*(ShardKeys(shard).lease for shard in range(SHARDS)))
+    assert (await a.tend(epochs)).held == {0, 1}
+    assert await redis.hget(ShardKeys(0).lease, "epoch") == str(epochs[0]).encode()
+    assert (await b.tend({})).others[0].owner == "a"
+    # not over another's head
+    await redis.delete(ShardKeys(0).lease)
+    await taken(b, [0])
+    assert (await a.tend(epochs)).held == {1}
 
 
 async def test_what_is_let_go_is_free_and_fenced_at_once(redis):
@@ -81,17 +144,16 @@ async def test_what_is_let_go_is_free_and_fenced_at_once(redis):
     await a.let_go(epochs)
     with pytest.raises(LostShardError):
         await store.begin("t1")
-    assert set(await replica(redis, "b").take(range(SHARDS), again=False)) == set(range(SHARDS))
+    assert set(await free(replica(redis, "b"))) == set(range(SHARDS))
     await a.let_go(epochs)  # a repeat takes nobody else's away
-    assert set((await replica(redis, "b").tend({}))[1]) == set(range(SHARDS))
-    assert await replica(redis, "c").take([0], again=False) == {}
+    assert await free(replica(redis, "c")) == {}
 
 
 async def test_an_epoch_is_not_granted_again_after_the_data_is_lost(redis):
     a = replica(redis, "a")
-    before = await a.take([0], again=False)
+    before = await taken(a, [0])
     await redis.flushall()
-    assert (await replica(redis, "b").take([0], again=False))[0] > before[0]
+    assert (await taken(replica(redis, "b"), [0]))[0] > before[0]
 
 
 async def test_replicas_know_of_each_other_for_as_long_as_a_lease(redis):

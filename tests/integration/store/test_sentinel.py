@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from tests.integration.store.samples import new_task
+from tests.integration.store.samples import new_task, taken
 from tests.integration.store.servers import Servers, free_ports
 from translator.errors import TemporaryError
 from translator.store.connect import connect
@@ -51,7 +51,7 @@ async def test_a_failover_loses_nothing_that_was_answered(servers):
     store = Store(redis, shards=4, keep_s=60, tenure=tenure, wait_replicas=1)
     await store.open()
     leases = Leases(redis, shards=4, name="a", life="1", lease_s=60)
-    for shard, epoch in (await leases.take(range(4), again=True)).items():
+    for shard, epoch in (await taken(leases, range(4), again=True)).items():
         tenure.hold(shard, epoch, float("inf"))
     found = await examine(redis, wait_replicas=1)
     assert [str(f.verdict) for f in found if f.message.startswith("replicas: ")] == ["fine"]
@@ -90,7 +90,7 @@ async def test_a_failover_loses_nothing_that_was_answered(servers):
 
     other = Leases(redis, shards=4, name="b", life="2", lease_s=60)
     await leases.let_go(tenure.epochs())
-    assert len(await other.take(range(4), again=False)) == 4
+    assert len(await taken(other, range(4))) == 4
     with pytest.raises(LostShardError):
         await lonely.begin("late")
     await redis.aclose()

@@ -173,7 +173,32 @@ def test_what_is_not_held_has_no_epoch():
     assert (tenure.epoch(3), tenure.ends_at(), tenure.shards) == (7, 10.0, {3})
     assert tenure.run_out(9.9) == set()
     assert tenure.run_out(10.0) == {3}
+    with pytest.raises(LostShardError, match="shard 3 is not held"):
+        tenure.epoch(3)
+    assert (tenure.shards, tenure.lapsed, tenure.epochs()) == (set(), {3}, {3: 7})
+    tenure.drop([3])
     assert tenure.ends_at() is None
+
+
+def test_what_has_lapsed_may_be_renewed_and_is_kept_for_as_long_as_it_says():
+    tenure = Tenure()
+    tenure.hold(3, 7, 10.0, kept_until=20.0, settled_at=50.0)
+    assert tenure.lapse([3, 4]) == {3}
+    assert (tenure.ends_at(), tenure.overdue(19.9), tenure.keeps(3, 19.9)) == (20.0, set(), True)
+    assert not tenure.renew(3, 18.0, kept_until=28.0, now=18.0), "the answer came too late"
+    assert (tenure.lapsed, tenure.ends_at()) == ({3}, 28.0)
+    assert tenure.renew(3, 30.0, kept_until=40.0, now=19.0)
+    assert (tenure.epoch(3), tenure.lapsed, tenure.unsettled_s(3, 40.0)) == (7, set(), 10.0)
+    assert not tenure.renew(3, 31.0, kept_until=41.0, now=20.0), "it had not lapsed"
+    tenure.settle(3)
+    assert tenure.unsettled_s(3, 40.0) == 0
+    assert tenure.run_out(31.0) == {3}
+    assert tenure.overdue(41.0) == {3}
+    tenure.ended([3])
+    assert (tenure.overdue(41.0), tenure.keeps(3, 31.0), tenure.ends_at()) == (set(), False, None)
+    assert not tenure.renew(5, 60.0, kept_until=60.0, now=42.0), "it is not known"
+    assert tenure.renew(3, 60.0, kept_until=70.0, now=42.0)
+    assert tenure.keeps(3, 42.0)
 
 
 def test_a_refusal_of_an_older_epoch_says_nothing_of_the_present_one():

@@ -137,6 +137,9 @@ class ArgoEngine:
         """Watch these shards' Workflows only, beginning with a list of them, as far as that is new."""
         self._watches.narrow(selector(shards, self._shards))
 
+    def end(self, shards: Collection[int]) -> None:
+        """Nothing: the cluster runs what there is."""
+
     def pinned(self) -> Collection[int]:
         """None: what runs on the cluster goes on, whoever follows it."""
         return ()

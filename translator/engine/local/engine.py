@@ -30,6 +30,9 @@ from translator.workflow.rendered import Rendered
 GRACE_S = 10.0
 """Seconds that a process has between SIGTERM and SIGKILL (a pod has 30)."""
 
+LAPSED = "Redis could not be reached for so long that the processes were ended"
+"""What a task is told whose lease could not be renewed past the grace."""
+
 RunnerName = Literal["process", "docker", "podman"]
 
 
@@ -40,6 +43,7 @@ class LocalEngine:
         root: where the runs' folders go; None: below the system's folder for temporary files.
         runner: ``process``, or the program that runs each step in its image.
         grace: seconds that a process has between SIGTERM and SIGKILL.
+        lapse_grace: the same where a lease could not be renewed: then another replica tells the end soon.
         bubblewrap: whether processes get their mounts through bubblewrap where that works.
         environment: the variables of this process; None: ``os.environ``.
         on_notice: told before each run what differs from a cluster.
@@ -51,6 +55,7 @@ class LocalEngine:
         root: Path | None = None,
         runner: RunnerName = "process",
         grace: float = GRACE_S,
+        lapse_grace: float = GRACE_S,
         bubblewrap: bool = True,
         environment: Mapping[str, str] | None = None,
         on_notice: Callable[[WorkflowRef, Notice], None] | None = None,
@@ -63,6 +68,7 @@ class LocalEngine:
         )
         self._folder = EngineFolder(root or default_root())
         self._grace = grace
+        self._lapse_grace = min(grace, lapse_grace)
         self._on_notice = on_notice
         self._runs: dict[tuple[str, str], Run] = {}
         self._discarding: set[asyncio.Task[None]] = set()
@@ -141,6 +147,14 @@ class LocalEngine:
             self._discarding.add(task)
             task.add_done_callback(self._discarding.discard)
 
+    def end(self, shards: Collection[int]) -> None:
+        """End the runs of these shards; who follows them again reads what they wrote, and `RUNNER_LOST`."""
+        for run in self._runs.values():
+            if _shard(run) in shards and not run.watched.board.finished:
+                run.lapsed = True
+                run.terminate()
+                asyncio.get_running_loop().call_later(self._lapse_grace, run.kill)
+
     async def _discard(self, run: Run) -> None:
         await run.wait()
         await run.discard()
@@ -164,6 +178,8 @@ class LocalEngine:
             yield Verdict("Error", RUNNER_LOST, "the process that ran it is gone", ended=True)
             yield WorkflowGone()
             return
+        if run.lapsed:
+            yield Verdict("Error", RUNNER_LOST, LAPSED)
         async for observation in run.watched.follow(cursors):
             yield observation
 

@@ -50,6 +50,7 @@ class Run:
 
     Attributes:
         watched: what followers see.
+        lapsed: it was ended because the lease of its shard could not be renewed.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Run:
     ) -> None:
         self.uid = uid
         self.manifest = manifest
+        self.lapsed = False
         self.watched = Watched(Board(plan, manifest, uid))
         self._plan = plan
         self._folder = folder
