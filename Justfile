@@ -49,6 +49,10 @@ e2e *args:
 faults *args:
     pytest {{ if args =~ '(^| )tests/' { "" } else { "tests/faults tests/outside/test_local_faults.py" } }} --numprocesses=2 --dist=worksteal {{ args }}
 
+# N random tasks, here and on a real cluster, must end alike (N --seed S; docs/cluster.md)
+differential *args:
+    @python -m tests.differential {{ args }}
+
 # ten minutes of mixed load, after which nothing may have grown (--minutes N)
 soak *args:
     python -m tests.faults.soak {{ args }}

@@ -26,7 +26,9 @@ _EXECUTOR: Final = re.compile(
     rb'time="?(?P<time>\d{4}-\d\d-\d\dT[\d:.]+Z)"? level=\w+ msg=(?P<msg>%b)'
     rb"(?: [\w.-]+=%b)*? argo=true(?: [\w.-]+=%b)*$" % (_VALUE, _VALUE, _VALUE)
 )
-_STARTED: Final = b'"waiting for signals"'
+# its first line; a container set's container that waits for another says that first, and may never start
+_WAITS: Final = b'"waiting for dependency"'
+_STARTED: Final = (b'"waiting for signals"', _WAITS)
 _EXITED: Final = b'"sub-process exited"'
 _EXIT_STATUS: Final = re.compile(rb"Error: exit status (\d+)$")
 _ERROR: Final = b"Error: "
@@ -65,7 +67,8 @@ class UserLines:
 
     def __init__(self, longest: int = LONGEST) -> None:
         self.began = False
-        """Whether the executor's first line was there. Argo before 4.0 writes none."""
+        """Whether the log's beginning was there: the executor's first line (Argo before 4.0 writes none), or
+        what it writes instead where the process could not be started."""
         self.strange: list[bytes] = []
         """Lines without a time: not of the log, but the kubelet's own words, in an answer of status 200."""
         self._longest = longest
@@ -73,6 +76,7 @@ class UserLines:
         self._last = LogLine(b"", b"")
         self._piece = b""
         self._wrote = False
+        self._waits = False
         self._doubtful: list[LogLine] = []
         self._tail: list[LogLine] | None = None
 
@@ -113,7 +117,8 @@ class UserLines:
         if self._piece:
             out.append(LogLine(self._last.time, self._piece))
         if len(self._doubtful) < 2:
-            out += self._doubtful
+            # one that was ended while it waited for another container says only with which status
+            out += _without_exit_status(self._doubtful, exit_code) if self._waits else self._doubtful
         return out + _without_exit_status(self._tail or [], exit_code)
 
     def held(self, exit_code: int | None) -> list[Line]:
@@ -150,8 +155,9 @@ class UserLines:
         return None
 
     def _hear(self, message: bytes) -> None:
-        if message == _STARTED:
+        if message in _STARTED:
             self.began = True
+            self._waits = message == _WAITS
         elif message == _EXITED and self._tail is None:
             self._tail = []
 
@@ -162,6 +168,8 @@ class UserLines:
                 out.append(self._tail.pop(0))
         elif self._is_doubtful(line):
             self._doubtful.append(line)
+            # both lines, and nothing before them: the executor found no program, and wrote no first line
+            self.began = self.began or len(self._doubtful) == 2
         else:
             out += self._doubtful
             out.append(line)
@@ -172,7 +180,9 @@ class UserLines:
         """Whether the line may be the executor's, because the process never ran: the end will tell."""
         if len(self._doubtful) == 1:
             return line.text == self._doubtful[0].text.removeprefix(_ERROR)
-        return not self._wrote and not self._doubtful and line.text.startswith(_NEVER_RAN)
+        if self._wrote or self._doubtful:
+            return False
+        return line.text.startswith(_NEVER_RAN) or (self._waits and bool(_EXIT_STATUS.match(line.text)))
 
 
 def utc(time: bytes) -> datetime:

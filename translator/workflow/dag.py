@@ -18,12 +18,24 @@ from translator.workflow.container import Process, Processes
 from translator.workflow.deadlines import step_seconds
 from translator.workflow.names import STEP, STEP_TIMEOUT
 from translator.workflow.options import Options
+from translator.workflow.refusal import Faults
 
 
 def dag_templates(
-    task: Task, entrypoint: str, processes: Processes, options: Options, *, codo: bool
+    task: Task, entrypoint: str, processes: Processes, options: Options, faults: Faults, *, codo: bool
 ) -> list[m.Template]:
-    """The entrypoint, then the steps' templates."""
+    """The entrypoint, then the steps' templates.
+
+    Notes a fault for a name that Argo refuses: a DAG's task that depends on another begins with no digit.
+    """
+    for index, step in enumerate(task.steps):
+        if index and step.name[0].isdigit():
+            faults.add(
+                f"taskSpec.steps[{index}].name",
+                f"Argo takes no step after the first whose name begins with a digit, such as '{step.name}'",
+                f"such as 'step-{step.name}', or use the layout pod",
+                "dag-layout",
+            )
     tasks = [_task(task, index, codo=codo) for index in range(len(task.steps))]
     steps = [
         _step(task, index, processes.process(index), options, codo=codo) for index in range(len(task.steps))

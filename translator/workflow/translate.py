@@ -151,7 +151,7 @@ def _spec(
     if one_pod:
         templates = [container_set_template(task, entrypoint, processes)]
     else:
-        templates = dag_templates(task, entrypoint, processes, options, codo=codo)
+        templates = dag_templates(task, entrypoint, processes, options, faults, codo=codo)
     if codo:
         mounted.append(context.volume())
     if codo and one_pod:

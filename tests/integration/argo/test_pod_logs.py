@@ -182,6 +182,28 @@ async def test_a_log_without_its_beginning_is_told(
     assert read.gaps == gaps
 
 
+async def test_lines_that_come_before_the_executor_s_first_one_are_no_gap(
+    fake: FakeApi, api: ApiServer, pace: Pace
+) -> None:
+    # the executor starts the process and writes its line at once: a busy node turns them round
+    read = Read(api, pace, image="quay.io/argoproj/argoexec:v4.1.2")
+    late = START.replace(b"00:00.000000001Z", b"00:02.500000001Z")
+
+    async def slowly(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for chunk in (log(1, 2), late, log(3, 4)):
+            await response.write(chunk)
+            await asyncio.sleep(0.1)
+        read.end()
+        return response
+
+    fake.logs["p", "main"].extend([slowly, sends(log(1, 2) + late + log(3, 4))])
+    await read.run()
+    assert read.lines == numbers(1, 4)
+    assert read.gaps == []
+
+
 async def test_a_last_line_without_its_end_comes_with_the_last_read(
     fake: FakeApi, api: ApiServer, pace: Pace
 ) -> None:

@@ -80,7 +80,10 @@ def test_of_a_recorded_log_only_what_the_process_wrote(path):
     assert not log.strange
     times = {raw.split(b" ")[0] for raw in data.split(b"\n")}
     assert {time for time, _ in got} <= times
-    assert log.began == (path.parent.parent.name == "4.1" and b"waiting for signals" in data)
+    # a container of a container set whose dependency failed never waits for signals
+    first = b'msg="waiting for dependency"' in data or b'msg="waiting for signals"' in data
+    never_ran = b"Z Error: failed to find name in PATH" in data
+    assert log.began == (never_ran or (path.parent.parent.name == "4.1" and first))
 
 
 @pytest.mark.parametrize("path", LOGS, ids=lambda path: str(path.relative_to(ROOT)))
@@ -206,3 +209,28 @@ def test_lines_are_the_same_in_any_chunks(size):
     got = [line for at in range(0, len(data), size) for line in log.feed(data[at : at + size])]
     wanted = [*(f"line {n}" for n in range(20)), "a\rb", "", "x argo=true", "glued", "Error: exit status 3"]
     assert [text.decode() for _, text in [*got, *log.end(3)]] == wanted
+
+
+def test_a_log_without_the_executor_s_first_line_has_a_beginning_where_nothing_could_run():
+    why = 'failed to find name in PATH: exec: "/usr/bin/env": stat /usr/bin/env: no such file or directory'
+    log = UserLines()
+    assert log.feed(f"{T0} Error: {why}\n".encode()) == []
+    assert not log.began
+    assert log.feed(f"{T0} {why}\n".encode()) == []
+    assert log.began
+    assert log.end(64) == []
+    rotated = UserLines()
+    assert rotated.feed(f"{T0} a line in the middle\n".encode())
+    rotated.end(0)
+    assert not rotated.began
+
+
+def test_a_container_that_was_ended_while_it_waited_for_another_printed_nothing():
+    waits = 'time=2026-11-23T22:03:27.690Z level=INFO msg="waiting for dependency" argo=true dependency=a'
+    log = UserLines()
+    assert log.feed(f"{T0} {waits}\n{T1} Error: exit status 143\n".encode()) == []
+    assert log.end(143) == []
+    assert log.began
+    ran = UserLines()
+    text = f"{T0} {waits}\n{T0} {STARTED}\n{T1} Error: exit status 143\n{T2} more\n"
+    assert [line[1] for line in ran.feed(text.encode())] == [b"Error: exit status 143", b"more"]

@@ -78,3 +78,13 @@ def test_containers_wait_for_the_one_before():
         ("c", ["b"]),
     ]
     assert [c["args"] for c in containers] == [["/codo/script"]] * 3
+
+
+def test_a_name_that_argo_takes_no_dag_task_by_is_refused():
+    given = task(step("0"), step("1st"))
+    with pytest.raises(Untranslatable) as caught:
+        rendered(given, layout="dag")
+    (fault,) = caught.value.faults
+    assert (fault.path, fault.code) == ("taskSpec.steps[1].name", "dag-layout")
+    rendered(task(step("0"), step("a")), layout="dag")
+    rendered(given, layout="pod")

@@ -31,6 +31,10 @@ LEAP_S = 9.0
 DOUBTS = 3
 """Readings that must end with the same line where one may have been cut off."""
 
+HELD = 16 * 1024
+"""Bytes of a log's beginning that wait for the first line of Argo's executor: it starts the user's process
+and writes that line at the same time, so on a busy node lines of the user's come before it."""
+
 UNROTATED = 1024 * 1024
 """Bytes: no kubelet rotates a smaller log (its default is 10 MiB), so all of it came in one piece."""
 
@@ -192,6 +196,10 @@ class Continuity:
     def is_headless(self, stretch: Stretch, cursor: Cursor) -> bool:
         """Whether the log's beginning is not in its first reading."""
         return not cursor.last and self._tells_start and not stretch.began
+
+    def may_begin_later(self, stretch: Stretch, cursor: Cursor) -> bool:
+        """Whether the executor's first line may still come, so that the lines before it are to wait."""
+        return self._received < HELD and self.is_headless(stretch, cursor)
 
     def judge_end(self, stretch: Stretch, before: Stretch | None, newest: str | None) -> End:
         """Judge a reading of an ended container's log, which may have been cut off.

@@ -126,11 +126,16 @@ class PodLog:
         asked = self._requests.read(follow=follow, since=since)
         async with asked as stream, self._kept_going(stream, stretch, follow=follow):
             continuity.before = None
+            held: Sequence[Line] = ()
             async for chunk in stream:
-                fresh = stretch.feed(chunk)
+                fresh = [*held, *stretch.feed(chunk)]
+                held = ()
                 told = follow and continuity.is_told(stretch)
                 leapt = continuity.leap(fresh, stretch, self._cursor.last, _now()) if told else None
                 continuity.receive(len(chunk))
+                if leapt is None and continuity.may_begin_later(stretch, self._cursor):
+                    held = fresh  # lost with the connection, they are read again: the cursor has not moved
+                    continue
                 self._taken = False
                 await self._give(fresh[:leapt], stretch, before)
                 self._taken = True
@@ -138,6 +143,7 @@ class PodLog:
                     continuity.look_behind(await self._requests.newest(), stretch)
                     stream.stop()
                     break
+            await self._give(held, stretch, before)
         if stream.stopped and not self._stalled:
             return False
         if stretch.strange:

@@ -4,7 +4,15 @@ import pytest
 
 from translator.engine.local.interpreter import find_command
 
-HERE = {"/usr/bin/python3", "/usr/bin/env", "/bin/sh", "/opt/bin/ruby", "/opt/bin/python3"}
+HERE = {
+    "/usr/bin/test",
+    "/usr/bin/true",
+    "/usr/bin/python3",
+    "/usr/bin/env",
+    "/bin/sh",
+    "/opt/bin/ruby",
+    "/opt/bin/python3",
+}
 
 
 def found(*command: str, path: str = "/opt/bin:/usr/bin:relative") -> tuple[str, ...] | None:
@@ -25,6 +33,10 @@ def found(*command: str, path: str = "/opt/bin:/usr/bin:relative") -> tuple[str,
         (("/usr/bin/env", "ruby"), ("/usr/bin/env", "ruby")),
         (("/usr/bin/env", "-S", "nothing"), ("/usr/bin/env", "-S", "nothing")),
         (("/usr/bin/env", "A=1", "nothing"), ("/usr/bin/env", "A=1", "nothing")),
+        (("/app/bin/test", "-n", "--smoke"), None),
+        (("/srv/tools/true",), None),
+        (("/usr/bin/env", "/srv/tools/true"), None),
+        (("true",), ("/usr/bin/true",)),
         (("/bin/python2",), None),
         (("/bin/perl",), None),
         (("perl",), None),
