@@ -6,6 +6,7 @@ import signal
 from typing import Final
 
 from translator.observe import nodes, problems, reasons
+from translator.observe.event import Phase
 from translator.observe.sight import NodeSight, PodSight
 from translator.observe.state import Ending, StepState
 
@@ -46,6 +47,30 @@ def why_pending(step: StepState) -> tuple[str, str]:
     return problems.pending(node.message)
 
 
+def never_reached(step: StepState, cause: Ending | None) -> bool:
+    """Whether the task ended, by something else, before this step's process started.
+
+    Such a step is Skipped, though Argo calls its node Failed: an order, the deadline or the Workflow's
+    deletion ended the task while the step waited. A step is Failed that could not start in its own time, or
+    whose own pod was lost, for that is what ended the task.
+
+    Args:
+        step: with what was last seen of it.
+        cause: what ended the task, or will; None: nothing but its steps.
+    """
+    node, pod = sights(step)
+    if started(step):
+        return False
+    if nodes.shut_down(node.message) or _task_overdue(node):
+        return True
+    if cause is None or _start_overdue(node, pod):
+        return False
+    if _step_overdue(node, pod) and cause.phase is not Phase.TIMED_OUT:
+        return False
+    # a deleted pod: whoever ended the task deletes those that are left
+    return not node.final or nodes.POD_DELETED in node.message
+
+
 def why_failed(step: StepState, verdict: Ending | None) -> tuple[str, str]:  # noqa: PLR0911  # one ordered decision
     """Return reason and message of a step that failed: the first that applies.
 
@@ -55,8 +80,8 @@ def why_failed(step: StepState, verdict: Ending | None) -> tuple[str, str]:  # n
     """
     node, pod = sights(step)
     if not started(step):
-        return _why_not_started(step, verdict)
-    if nodes.SHUTDOWN in node.message:
+        return _why_not_started(step)
+    if nodes.shut_down(node.message) and not step.in_time:
         return _stopped(verdict)
     if _task_overdue(node):
         return _overdue(verdict)
@@ -78,7 +103,7 @@ def why_failed(step: StepState, verdict: Ending | None) -> tuple[str, str]:  # n
     return reasons.ENGINE_ERROR, node.message or pod.message or "the step failed, and nothing says why"
 
 
-def _why_not_started(step: StepState, verdict: Ending | None) -> tuple[str, str]:  # noqa: PLR0911  # again
+def _why_not_started(step: StepState) -> tuple[str, str]:
     """Return why a step failed whose process never started: the first that applies."""
     node, pod = sights(step)
     problem = why_pending(step)
@@ -86,16 +111,10 @@ def _why_not_started(step: StepState, verdict: Ending | None) -> tuple[str, str]
         return problem[0], f"could not start: {problem[1]}"
     if step.reason:
         return step.reason, step.message
-    if nodes.SHUTDOWN in node.message:
-        return _stopped(verdict)
-    if _task_overdue(node):
-        return _overdue(verdict)
     if _step_overdue(node, pod) or _start_overdue(node, pod):
         return reasons.START_TIMEOUT, nodes.START_OVERDUE
     if pod.reason == reasons.POD_EVICTED:
         return reasons.POD_EVICTED, pod.message
-    if verdict is not None:
-        return verdict.reason, verdict.message
     if pod.deleted or nodes.POD_DELETED in node.message:
         return reasons.POD_DELETED, "the pod was deleted before the step's process started"
     words = node.message or pod.message or "the step never started, and nothing says why"

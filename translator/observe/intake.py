@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from translator.observe import ending, nodes, pods
+from translator.observe.cause import KILLED
 from translator.observe.event import Phase, StepPhase
 from translator.observe.observation import (
     LogEnd,
@@ -52,7 +53,7 @@ def taken_in(state: TaskState, seen: Observation) -> TaskState:
         case WorkflowSeen():
             known = _workflow(state, nodes.read(seen.object))
         case WorkflowGone():
-            known = replace(state, ending=state.ending or state.verdict or ending.DELETED)
+            known = replace(state, ending=state.ending or ending.of_deletion(state))
         case Visibility():
             known = replace(state, unseen=seen.why_not)
         case PodSeen():
@@ -75,18 +76,25 @@ def _ref(namespace: str, name: str, uid: str, url: str) -> dict[str, str]:
 
 def _workflow(state: TaskState, seen: nodes.WorkflowSight) -> TaskState:
     uid = state.workflow.get("uid")
-    # one of the same name that somebody else made; or one that has ended, reset by `argo retry`
-    if (uid and seen.uid and uid != seen.uid) or state.ending is not None:
-        return state
+    if uid and seen.uid and uid != seen.uid:
+        return state  # one of the same name that somebody else made
+    state = replace(state, steps=tuple(_with_rule(step, seen.continues) for step in state.steps))
+    if state.ending is not None:
+        return state  # one that has ended, reset by `argo retry`
     sights = seen.steps or {}
     return replace(
         state,
         workflow=state.workflow or _ref(seen.namespace, seen.name, seen.uid, ""),
         suspended=seen.suspended,
         unseen="",
-        ending=(state.verdict or ending.placed(ending.of_workflow(seen), state)) if seen.final else None,
+        ending=ending.of_workflow(seen, state) if seen.final else None,
         steps=tuple(_with_node(step, sights.get(step.name)) for step in state.steps),
     )
+
+
+def _with_rule(step: StepState, continues: Mapping[str, bool]) -> StepState:
+    told = continues.get(step.name, step.continues)
+    return step if told == step.continues else replace(step, continues=told)
 
 
 def _with_node(step: StepState, seen: NodeSight | None) -> StepState:
@@ -125,12 +133,25 @@ def _written(state: TaskState, seen: LogLines | LogGap) -> TaskState:
 
 
 def _verdict(state: TaskState, seen: Verdict) -> TaskState:
-    told = Ending(Phase(seen.phase), seen.reason, seen.message)
-    # that nobody knows how it ended stands over what was ordered: nobody saw that carried out
-    decided = told if told.reason == UNOBSERVED else state.verdict or ending.placed(told, state)
+    decided = state.verdict or Ending(Phase(seen.phase), seen.reason, seen.message)
+    if seen.reason == UNOBSERVED:
+        # it stands over what was ordered: nobody saw that carried out
+        decided = Ending(Phase(seen.phase), seen.reason, seen.message)
     if not seen.ended:
-        return replace(state, verdict=decided)
+        if state.ending is not None or state.verdict is not None:
+            return state  # it has ended meanwhile, or its end is ordered already
+        return replace(state, verdict=decided, steps=tuple(map(_in_time, state.steps)))
     return replace(state, verdict=decided, overruled=True, ending=state.ending or decided)
+
+
+def _in_time(step: StepState) -> StepState:
+    """Note of a step that has ended by itself that it had before the end was ordered.
+
+    Argo acts on the order as long as the pod runs, and so for a moment after the user's process has ended.
+    """
+    pod = step.seen_pod
+    ended = pod is not None and pod.exit_code is not None and pod.exit_code not in KILLED and not pod.deleted
+    return replace(step, in_time=ended or step.phase in (StepPhase.SUCCEEDED, StepPhase.FAILED))
 
 
 def _changed(state: TaskState, name: str, change: Callable[[StepState], StepState]) -> TaskState:

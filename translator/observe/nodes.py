@@ -19,7 +19,9 @@ _STEPS: Final = frozenset({"Pod", "Container", "Skipped"})
 _CONTAINER: Final = re.compile(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?: (?=\w+ \(exit code \d+\))")
 _EXIT_CODE: Final = re.compile(r"\(exit code (\d+)\)")
 
-SHUTDOWN: Final = "workflow shutdown with strategy"
+_SHUTDOWN: Final = ("workflow shutdown with strategy", "Stopped with strategy")
+"""How Argo begins what it says of a node that it ended for ``spec.shutdown``, with a pod and without."""
+
 POD_DEADLINE: Final = "Pod was active on the node longer than the specified deadline"
 WORKFLOW_DEADLINE: Final = "Step exceeded its deadline"
 TEMPLATE_TIMEOUT: Final = "timeout"
@@ -34,13 +36,16 @@ class WorkflowSight:
     """A Workflow, as it is now.
 
     Attributes:
-        phase: Argo's, or the root node's where that has ended and the Workflow has not: Argo 3.6 leaves a
-            Workflow Running for ever whose ``wait`` container was killed.
+        phase: Argo's, or the root node's where that and any exit handler have ended, and the Workflow has
+            not: Argo 3.6 leaves a Workflow Running for ever whose ``wait`` container was killed.
         message: Argo's words about the whole.
         shutdown: ``Terminate`` or ``Stop`` where somebody ordered it.
         suspended: somebody suspended it, or one of its nodes: it waits until it is resumed.
         overdue: the Workflow's own ``activeDeadlineSeconds`` had passed when it ended.
         steps: by step; None where Argo keeps the nodes elsewhere, or they cannot be read: pods alone tell.
+        continues: by step, whether the task goes on after it failed, where the Workflow tells.
+        left_badly: the entrypoint succeeded and the Workflow did not: an exit handler failed, or was ended.
+        stopped_pod: Argo ended the one pod of the layout pod for ``shutdown``.
     """
 
     namespace: str
@@ -52,11 +57,19 @@ class WorkflowSight:
     suspended: bool
     overdue: bool
     steps: Mapping[str, NodeSight] | None
+    continues: Mapping[str, bool]
+    left_badly: bool
+    stopped_pod: bool
 
     @property
     def final(self) -> bool:
         """Whether it has ended."""
         return self.phase in _FINAL
+
+
+def shut_down(message: str) -> bool:
+    """Whether Argo ended what it says this of for ``spec.shutdown``."""
+    return message.startswith(_SHUTDOWN)
 
 
 def read(workflow: Mapping[str, Any]) -> WorkflowSight:
@@ -68,19 +81,22 @@ def read(workflow: Mapping[str, Any]) -> WorkflowSight:
     metadata, spec, status = workflow["metadata"], workflow.get("spec", {}), workflow.get("status") or {}
     nodes = _nodes(status)
     root = nodes.get(metadata["name"], {}) if nodes is not None else {}
-    phase = status.get("phase") or ""
-    if phase not in _FINAL and root.get("phase") in _FINAL:
-        phase = root["phase"]
+    phase, message = status.get("phase") or "", status.get("message") or ""
+    if nodes and phase not in _FINAL and root.get("phase") in _FINAL:
+        phase, message = _by_nodes(root, nodes, spec) or (phase, message)
     return WorkflowSight(
         namespace=metadata.get("namespace") or "",
         name=metadata["name"],
         uid=metadata.get("uid") or "",
         phase=phase,
-        message=(status.get("message") or "")[:LONGEST_MESSAGE],
+        message=message[:LONGEST_MESSAGE],
         shutdown=spec.get("shutdown") or "",
         suspended=phase not in _FINAL and (bool(spec.get("suspend")) or _waits_for_resume(nodes)),
         overdue=_overdue(spec, status, status.get("finishedAt") or root.get("finishedAt")),
         steps=None if nodes is None else _steps(workflow, nodes),
+        continues=_continues(spec),
+        left_badly=phase in ("Failed", "Error") and root.get("phase") == "Succeeded",
+        stopped_pod=shut_down(root.get("message") or ""),
     )
 
 
@@ -113,16 +129,51 @@ def _waits_for_resume(nodes: Mapping[str, Any] | None) -> bool:
 
 def _steps(workflow: Mapping[str, Any], nodes: Mapping[str, Any]) -> dict[str, NodeSight]:
     root = workflow["metadata"]["name"]
+    whole = (nodes.get(root) or {}).get("message") or ""
     return {
-        node["displayName"]: _sight(workflow, node)
+        node["displayName"]: _sight(workflow, node, whole)
         for node in nodes.values()
         if node.get("boundaryID") == root and node.get("type") in _STEPS
     }
 
 
-def _sight(workflow: Mapping[str, Any], node: Mapping[str, Any]) -> NodeSight:
+def _by_nodes(
+    root: Mapping[str, Any], nodes: Mapping[str, Any], spec: Mapping[str, Any]
+) -> tuple[str, str] | None:
+    """Phase and message of a Workflow whose entrypoint has ended; None while its exit handler has not."""
+    name = f"{root.get('name')}.onExit"
+    handler = next((node for node in nodes.values() if node.get("name") == name), None)
+    if handler is None:
+        # Argo starts none once the Workflow is stopped
+        awaited = (spec.get("onExit") or (spec.get("hooks") or {}).get("exit")) and not spec.get("shutdown")
+        return None if awaited else (root["phase"], root.get("message") or "")
+    if handler.get("phase") not in _FINAL:
+        return None
+    last = handler if root["phase"] == "Succeeded" else root
+    return last["phase"], last.get("message") or ""
+
+
+def _continues(spec: Mapping[str, Any]) -> dict[str, bool]:
+    """Which steps may fail, as the entrypoint says: no container of the layout pod may."""
+    for template in spec.get("templates") or ():
+        if template.get("name") == spec.get("entrypoint"):
+            tasks = (template.get("dag") or {}).get("tasks") or ()
+            containers = (template.get("containerSet") or {}).get("containers") or ()
+            return {
+                **{task["name"]: any((task.get("continueOn") or {}).values()) for task in tasks},
+                **{container["name"]: False for container in containers},
+            }
+    return {}
+
+
+def _sight(workflow: Mapping[str, Any], node: Mapping[str, Any], whole: str) -> NodeSight:
+    """How one node stands; `whole` is what Argo says of the node above it."""
     message = _CONTAINER.sub("", node.get("message") or "")[:LONGEST_MESSAGE]
     told = (node.get("outputs") or {}).get("exitCode")
+    code = exit_code(message) if told is None else int(told)
+    if node["type"] == "Container" and node.get("phase") in ("Failed", "Error") and shut_down(whole):
+        # Argo ended their pod, and first says so of its containers, too; then it goes by their exit codes
+        message = whole
     phase = node.get("phase") or ""
     late = message in (POD_DEADLINE, TEMPLATE_TIMEOUT)
     spec, status = workflow.get("spec", {}), workflow.get("status", {})
@@ -130,7 +181,7 @@ def _sight(workflow: Mapping[str, Any], node: Mapping[str, Any]) -> NodeSight:
         kind=node["type"],
         phase=phase,
         message=message,
-        exit_code=exit_code(message) if told is None else int(told),
+        exit_code=code,
         started_at=node.get("startedAt") or "",
         finished_at=node.get("finishedAt") or "",
         timeout=_timeout(spec, node) if late else "",

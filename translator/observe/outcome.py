@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from translator.observe import nodes, reasons
-from translator.observe.cause import KILLED, sights, started, why_failed, why_pending
+from translator.observe.cause import KILLED, never_reached, sights, started, why_failed, why_pending
 from translator.observe.event import Phase, StepPhase
 from translator.observe.sight import NodeSight, PodSight
 from translator.observe.state import Ending, StepState
@@ -36,17 +36,28 @@ def progress(step: StepState, verdict: Ending | None, before: StepPhase) -> Outc
         return Outcome(StepPhase.SKIPPED)
     if before is not StepPhase.SUCCEEDED:
         return Outcome(StepPhase.PENDING)
-    if _succeeded(step):
+    # once the end is ordered, Argo alone knows whether a process ended by itself: it may end well on SIGTERM
+    by_itself = step.in_time or verdict is None or not verdict.ordered
+    if _succeeded(step, by_itself=by_itself):
         return Outcome(StepPhase.SUCCEEDED)
-    if _node_failed(step) or _pod_failed_by_itself(step):
-        return Outcome(StepPhase.FAILED, *why_failed(step, verdict))
+    if _node_failed(step) or (by_itself and _pod_failed_by_itself(step)):
+        return _failed(step, verdict)
     if started(step):
         return Outcome(StepPhase.RUNNING)
     return Outcome(StepPhase.PENDING, *why_pending(step))
 
 
+def _failed(step: StepState, verdict: Ending | None) -> Outcome:
+    if not never_reached(step, verdict):
+        return Outcome(StepPhase.FAILED, *why_failed(step, verdict))
+    # a pod that is behind its Workflow may still start
+    return Outcome(StepPhase.PENDING if step.pod_open else StepPhase.SKIPPED, *why_pending(step))
+
+
 def closing(step: StepState, ending: Ending, before: StepPhase) -> Outcome:
     """Decide how a step that has not ended by itself ends with its attempt.
+
+    Whatever ended the task, a step that had not started is Skipped (`never_reached`).
 
     Args:
         step: with what was last seen of it.
@@ -54,17 +65,22 @@ def closing(step: StepState, ending: Ending, before: StepPhase) -> Outcome:
         before: as in `progress`.
     """
     _, pod = sights(step)
+    cause = ending if ending.reason else None
     if not _reached(step) or before is not StepPhase.SUCCEEDED:
         return Outcome(StepPhase.SKIPPED)
+    if never_reached(step, cause):
+        return Outcome(StepPhase.SKIPPED, *why_pending(step))
     if pod.exit_code == 0 or (ending.phase is Phase.SUCCEEDED and not _failed_unseen(step)):
         return Outcome(StepPhase.SUCCEEDED)
-    return Outcome(StepPhase.FAILED, *why_failed(step, ending if ending.reason else None))
+    return Outcome(StepPhase.FAILED, *why_failed(step, cause))
 
 
 def settled(step: StepState, outcome: Outcome) -> StepState:
     """Return a step that has ended: what was seen of it is taken over as far as it tells, and forgotten."""
     if outcome.phase is StepPhase.SKIPPED:
-        return StepState(step.name, StepPhase.SKIPPED)
+        return StepState(
+            step.name, StepPhase.SKIPPED, outcome.reason, outcome.message, continues=step.continues
+        )
     ended = replace(step, phase=outcome.phase, reason=outcome.reason, message=outcome.message)
     for sight in (step.node, step.seen_pod):
         if sight is not None:
@@ -114,22 +130,18 @@ def _reached(step: StepState) -> bool:
 
 
 def _passed_over(step: StepState) -> bool:
-    """Whether Argo left the step out.
+    """Whether Argo left the step out."""
+    node, _ = sights(step)
+    return node.phase in ("Omitted", "Skipped")
 
-    After Terminate, Argo 3.6 calls a step Failed that it never came to: it then begins and ends at once.
-    """
+
+def _succeeded(step: StepState, *, by_itself: bool) -> bool:
     node, pod = sights(step)
-    if node.phase in ("Omitted", "Skipped"):
-        return True
-    at_once = node.started_at == node.finished_at
-    return node.final and nodes.SHUTDOWN in node.message and at_once and not pod.name and not node.ran
-
-
-def _succeeded(step: StepState) -> bool:
-    node, pod = sights(step)
+    if node.final and step.in_time and nodes.shut_down(node.message):
+        return pod.exit_code == 0
     if node.final:
         return node.phase == "Succeeded"
-    return pod.exit_code == 0 and (pod.shared or pod.phase == "Succeeded")
+    return by_itself and pod.exit_code == 0 and (pod.shared or pod.phase == "Succeeded")
 
 
 def _node_failed(step: StepState) -> bool:

@@ -60,7 +60,7 @@ def observe(state: TaskState, seen: Observation, now: str) -> tuple[TaskState, l
     if isinstance(seen, LogLines | LogGap) and after.step(seen.step) is not None:
         told += telling.log(seen)
     if after.ending is not None and _complete(after):
-        last = ending.told(after.ending, after.steps)
+        last = ending.told(after)
         after = replace(after, phase=last.phase)
         told.append(telling.final(after, last))
     return telling.numbered(after, told, now)

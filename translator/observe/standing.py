@@ -54,7 +54,8 @@ def _shares_pod(step: StepState) -> bool:
 def _may_still_tell(step: StepState, state: TaskState) -> bool:
     """Whether its pod is worth waiting for, although the Workflow has ended."""
     pod_ended = step.seen_pod is not None and step.seen_pod.final
-    return step.ran and not step.log_ended and not state.overruled and not pod_ended
+    told_later = step.ran or step.pod_open
+    return told_later and not step.log_ended and not state.overruled and not pod_ended
 
 
 def _going_on(step: StepState, outcome: Outcome) -> StepState:

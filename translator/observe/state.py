@@ -22,7 +22,7 @@ class StepState:
     Attributes:
         name: the step's name in the task.
         phase: as told in events.
-        reason: of a step that failed, or that cannot start; empty otherwise.
+        reason: of a step that failed, or what kept it from starting; empty otherwise.
         message: one sentence to the reason.
         exit_code: of the user's process, where it is known.
         started_at: when the user's process started, RFC 3339.
@@ -32,6 +32,8 @@ class StepState:
         pod_open: its pod may still tell that it ran, and how it ended.
         log_ended: no more lines of it will come (`LogEnd`).
         gap: why lines are missing right after its cursor, where that was told; empty otherwise.
+        in_time: it had ended by itself when the service ordered the attempt's end.
+        continues: the task goes on after it failed (``onError: continue``); None while no Workflow told it.
         node: the last that a Workflow told; None once the step has ended.
         seen_pod: the last that a pod told; None once the step has ended.
     """
@@ -48,6 +50,8 @@ class StepState:
     pod_open: bool = False
     log_ended: bool = False
     gap: str = ""
+    in_time: bool = False
+    continues: bool | None = None
     node: NodeSight | None = None
     seen_pod: PodSight | None = None
 
@@ -75,11 +79,18 @@ class Ending:
         phase: a final one.
         reason: empty where the steps' outcomes are to tell it.
         message: one sentence, or the engine's own words.
+        argo: Argo's phase of the Workflow; empty: it told none.
     """
 
     phase: Phase
     reason: str = ""
     message: str = ""
+    argo: str = ""
+
+    @property
+    def ordered(self) -> bool:
+        """Whether somebody's order, or the task's deadline, ended the attempt."""
+        return self.phase in (Phase.CANCELLED, Phase.TIMED_OUT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +106,8 @@ class TaskState:
         verdict: the service's decision, if there is one.
         timeout: how long the task may take, as a Go duration; empty until it is submitted.
         overruled: whether the verdict also says that the engine has nothing of the attempt (`Verdict.ended`).
-        ending: how the attempt ends, once its Workflow has ended.
+        ending: what ended the attempt, once its Workflow has ended; what is told of it follows from the steps
+            too (`translator.observe.ending.told`).
         suspended: somebody has suspended the Workflow.
         unseen: why the engine cannot see the Workflow; empty: it can, as far as is known.
     """
@@ -119,6 +131,16 @@ class TaskState:
     def final(self) -> bool:
         """Whether the final status has been told: nothing follows it."""
         return self.phase.final
+
+    @property
+    def overruled_phase(self) -> str:
+        """Argo's phase of the Workflow, where the final status says something else; else empty."""
+        argo = self.ending.argo if self.ending is not None and self.final else ""
+        if not argo or argo == str(self.phase):
+            return ""
+        # Argo has no phases of its own for these
+        same = self.phase in (Phase.CANCELLED, Phase.TIMED_OUT) and argo != str(Phase.SUCCEEDED)
+        return "" if same else argo
 
     def step(self, name: str) -> StepState | None:
         """Return the step of a name, or None where the task has none."""

@@ -195,8 +195,9 @@ class Attempt:
         if seen:
             self._seen.set()
         self._gone = self._gone or any(isinstance(each, WorkflowGone) for each in seen)
-        if any(isinstance(each, Verdict) and not each.ended for each in seen) and self._terminating is None:
-            # The verdict is durable: whatever the engine makes of it, the task ends as it says.
+        ordered = any(isinstance(each, Verdict) and not each.ended for each in seen)
+        if ordered and self._terminating is None and self._record.state.ending is None:
+            # The order is durable: it goes out, however often this process dies meanwhile.
             self._terminating = asyncio.create_task(self._terminate())
         for each in batch:
             if isinstance(each, _Ended) and not self._record.state.final:
@@ -225,6 +226,11 @@ class Attempt:
             self._record, state, events, elapsed=self._stopwatch.seconds()
         )
         self.progressed = True
+        if argo := state.overruled_phase:
+            _log.warning(
+                "the task ended otherwise than its Workflow", phase=str(state.phase), argo=argo,
+                workflow=self._ref.name,
+            )  # fmt: skip
         if events:
             self._on_events(self._record.task_id, state)
 

@@ -26,6 +26,12 @@ class Metrics:
 
         self._answers = counter("tasks_answered", "Items of batches, by what was answered.", "outcome")
         self._ended = counter("attempts_ended", "Attempts whose final status is durable.", "phase")
+        self._overruled = counter(
+            "argo_phases_overruled",
+            "Attempts whose final status is not the phase that Argo gave the Workflow.",
+            "argo",
+            "phase",
+        )
         self._submissions = counter("submissions", "Attempts given to the engine.", "outcome")
         self._events = counter("events_delivered", "Events that agent-server took.")
         self._rows = counter("rows_delivered", "Log lines that agent-server took; other events count as one.")
@@ -63,9 +69,16 @@ class Metrics:
         """An item of a batch was answered."""
         self._answers.labels(outcome).inc()
 
-    def ended(self, phase: str) -> None:
-        """An attempt's final event is stored."""
+    def ended(self, phase: str, *, argo: str = "") -> None:
+        """An attempt's final event is stored.
+
+        Args:
+            phase: that it tells.
+            argo: Argo's of the Workflow, where that is another one.
+        """
         self._ended.labels(phase).inc()
+        if argo:
+            self._overruled.labels(argo, phase).inc()
 
     def submitted(self, outcome: str) -> None:
         """The engine took an attempt, or refused it."""

@@ -109,7 +109,7 @@ class Reactions:
         self.parts.deliverer.wake(task_id)
         self._changes.tell(task_id)
         if state.final:
-            self._metrics.ended(str(state.phase))
+            self._metrics.ended(str(state.phase), argo=state.overruled_phase)
 
     def certain(self, task_id: str) -> None:
         """Redis knows all of a task that agent-server does."""

@@ -3,11 +3,12 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.integration.service.rounds import cloud_task, revoke
 from translator.engine.local.engine import LocalEngine
 from translator.errors import PermanentError, TemporaryError
-from translator.observe.observation import LogLines, Visibility
+from translator.observe.observation import LogLines, Visibility, WorkflowSeen
 
 TICKS = "for n in 1 2 3 4 5 6; do echo $n; sleep 0.05; done"
 
@@ -178,3 +179,35 @@ async def test_a_workflow_that_nobody_sees_any_more_ends_as_unobserved(start_rou
         engine.sees.set()
         await round_.closed("t1")
         assert engine.orders == ["terminate", "release"]
+
+
+class Forgiving(LocalEngine):
+    """Calls every Workflow that has ended Succeeded, as Argo does where a DAG names no target."""
+
+    async def follow(self, ref, cursors):
+        async for seen in super().follow(ref, cursors):
+            status = seen.object["status"] if isinstance(seen, WorkflowSeen) else {}
+            yield (
+                WorkflowSeen({**seen.object, "status": {**status, "phase": "Succeeded"}})
+                if status.get("finishedAt")
+                else seen
+            )
+
+
+async def test_a_verdict_that_differs_from_argos_phase_is_counted_and_logged(start_round, tmp_path, http):
+    engine = Forgiving(root=tmp_path / "forgiving", bubblewrap=False, grace=0.2)
+    with capture_logs() as logs:
+        async with start_round(engine=engine) as round_:
+            await round_.post(cloud_task("t1", "exit 3", {"script": "echo never", "onError": "continue"}))
+            final = await round_.outcome("t1")
+            await round_.post(cloud_task("t2", "true", {"script": "exit 3", "onError": "continue"}))
+            assert (await round_.outcome("t2"))["phase"] == "Succeeded"
+            async with http.get(round_.url + "/metrics") as answer:
+                figures = await answer.text()
+    assert (final["phase"], final["reason"]) == ("Failed", "StepFailed")
+    assert [step["phase"] for step in final["steps"]] == ["Failed", "Skipped"]
+    name = "translator_argo_phases_overruled_total{"
+    told = [line for line in figures.splitlines() if line.startswith(name)]
+    assert told == ['translator_argo_phases_overruled_total{argo="Succeeded",phase="Failed"} 1.0']
+    [line] = [line for line in logs if line["event"] == "the task ended otherwise than its Workflow"]
+    assert (line["phase"], line["argo"], line["log_level"]) == ("Failed", "Succeeded", "warning")

@@ -18,6 +18,7 @@ from translator.observe.observation import (
     WorkflowSeen,
 )
 from translator.observe.reducer import begin, observe
+from translator.observe.state import TaskState
 
 REF = WorkflowRef("jobs", "wf", "u-1")
 DENIED = 'failed to pull "r/x": 401 Unauthorized'
@@ -195,10 +196,15 @@ def test_the_final_status_waits_for_the_log_of_every_step_that_started():
 def test_the_final_status_waits_for_a_pod_that_is_behind_its_workflow():
     stopped = node("a", "Failed", "workflow shutdown with strategy:  Terminate")
     seen = [pod("a", "Pending"), workflow(stopped, phase="Failed", shutdown="Terminate")]
-    assert told(["a"], *seen)[-1] == "a Failed Terminated"
+    assert told(["a"], *seen)[-1] == "status Pending"
     after = [*seen, pod("a", "Failed", terminated=ended(143)), LogLines("a", ("x",), {"n": 1}), LogEnd("a")]
-    assert told(["a"], *after)[-2:] == ["log a 1", "status Cancelled Terminated"]
-    assert told(["a"], *seen, gone("a", "Pending"))[-1] == "status Cancelled Terminated"
+    assert told(["a"], *after)[-4:] == [
+        "status Running",
+        "a Failed 143 Terminated",
+        "log a 1",
+        "status Cancelled Terminated",
+    ]
+    assert told(["a"], *seen, gone("a", "Pending"))[-2:] == ["a Skipped", "status Cancelled Terminated"]
 
 
 def test_what_keeps_a_step_from_starting_is_told_at_once_and_again_when_it_changes():
@@ -379,10 +385,12 @@ def test_a_task_that_is_out_of_time_says_how_much_it_had_and_where_it_stood(seen
     assert body["message"] == f"the task ran longer than its timeout of 10m0s{where}"
 
 
-def test_where_it_stood_is_what_was_known_when_its_time_was_up():
+def test_where_it_stood_agrees_with_the_steps():
+    """What was known when the time was up may be out of date: `a` was running then, and succeeded."""
     ended_by_us = workflow(node("a", "Succeeded", code=0), phase="Failed", shutdown="Terminate")
     body = last(["a", "b"], pod("a", running=RUNNING), LATE, LATE, ended_by_us, LogEnd("a"))
-    assert body["message"] == "the task ran longer than its timeout; step a was running"
+    assert [step["phase"] for step in body["steps"]] == ["Succeeded", "Skipped"]
+    assert body["message"] == "the task ran longer than its timeout; step b had not started"
 
 
 OVERDUE = "the step's process did not start in time"
@@ -465,6 +473,136 @@ def test_the_first_verdict_stands():
         Verdict("Error", "EngineError", "given up", ended=True),
     ]
     assert last(["a"], *seen)["reason"] == "Revoked"
+
+
+REVOKED = Verdict("Cancelled", "Revoked", "revoked")
+
+
+def rules(*names, going_on=""):
+    """A spec that says which steps may fail."""
+    may = {"continueOn": {"failed": True, "error": True}}
+    tasks = [{"name": name, **(may if name in going_on else {})} for name in names]
+    return {"entrypoint": "task", "templates": [{"name": "task", "dag": {"tasks": tasks}}]}
+
+
+@pytest.mark.parametrize(
+    ("b", "code", "ended_as"),
+    [("Succeeded", 0, "status Succeeded"), ("Failed", 3, "status Failed StepFailed")],
+)
+def test_an_order_that_comes_when_all_has_ended_overrules_nothing(b, code, ended_as):
+    """Argo calls every Workflow Failed that is stopped before it was called ended (assessDAGPhase)."""
+    nodes = [node("a", "Succeeded", code=0), node("b", b, f"Error (exit code {code})", code)]
+    stopped = workflow(
+        *nodes, phase="Failed", message="Stopped with strategy 'Terminate'", shutdown="Terminate",
+        **rules("a", "b"),
+    )  # fmt: skip
+    for order in ([REVOKED], []):
+        state, events = run(["a", "b"], [workflow(node("a")), *order, stopped, LogEnd("a"), LogEnd("b")])
+        assert brief(events[-1]) == ended_as
+        assert state.overruled_phase == ("Failed" if code == 0 else "")
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_where_nodes_cannot_be_read_an_order_counts_for_what_had_not_ended_before_it(code):
+    """A process may end with any code on SIGTERM: only what was known before the order is sure."""
+    alone = pod("a", "Failed" if code else "Succeeded", terminated=ended(code))
+    stopped = workflow(phase="Failed", shutdown="Terminate", **rules("a"))
+    del stopped.object["status"]["nodes"]
+    stopped.object["status"]["offloadNodeStatusVersion"] = "fnv:1"
+    _, events = run(["a"], [pod("a", running=RUNNING), REVOKED, alone, stopped, LogEnd("a")])
+    assert brief(events[-1]) == "status Cancelled Revoked"
+    _, events = run(["a"], [pod("a", running=RUNNING), alone, REVOKED, stopped, LogEnd("a")])
+    assert brief(events[-1]) == ("status Failed StepFailed" if code else "status Succeeded")
+
+
+def test_a_workflow_that_vanishes_after_the_order_was_ended_by_it():
+    running = workflow(node("a", "Failed", "Error (exit code 3)", 3), **rules("a", "b"))
+    gone_after = [LogEnd("a"), REVOKED, WorkflowGone()]
+    assert last(["a", "b"], workflow(node("a"), **rules("a", "b")), *gone_after)["reason"] == "Revoked"
+    assert last(["a", "b"], running, *gone_after)["reason"] == "StepFailed"
+
+
+def test_an_order_after_the_workflow_has_ended_is_none():
+    failed = workflow(phase="Failed", **rules("a"))
+    del failed.object["status"]["nodes"]
+    failed.object["status"]["offloadNodeStatusVersion"] = "fnv:1"
+    seen = [pod("a", running=RUNNING), failed, REVOKED, pod("a", "Failed", terminated=ended(3)), LogEnd("a")]
+    assert last(["a"], *seen)["reason"] == "StepFailed"
+
+
+def test_a_workflow_ends_when_its_exit_handler_has_ended():
+    done = node("a", "Succeeded", code=0)
+    handler = {**node("x"), "name": "wf.onExit", "displayName": "wf.onExit", "boundaryID": ""}
+    leaving = workflow(done, handler, onExit="leave", **rules("a"))
+    leaving.object["status"]["nodes"]["wf"]["phase"] = "Succeeded"
+    assert not run(["a"], [leaving, LogEnd("a")])[0].final
+    words = "main: Error (exit code 9)"
+    failed = workflow(done, {**handler, "phase": "Failed"}, phase="Failed", message=words, **rules("a"))
+    failed.object["status"]["nodes"]["wf"]["phase"] = "Succeeded"
+    body = last(["a"], leaving, failed, LogEnd("a"))
+    assert (body["phase"], body["reason"]) == ("Error", "EngineError")
+    assert body["message"] == f"no step failed the task, but Argo ended the Workflow as Failed: {words}"
+
+
+def test_what_an_earlier_version_stored_is_judged_by_the_steps_too():
+    """0.1.0 took Argo's phase for the verdict, and did not store which steps may fail."""
+    old = TaskState.from_json(
+        {
+            "task_id": "t",
+            "agent_id": "a",
+            "attempt": 1,
+            "seq": 5,
+            "phase": "Running",
+            "steps": [
+                {"name": "build", "phase": "Failed", "reason": "StepFailed", "message": "x", "ran": True},
+                {"name": "notify", "phase": "Skipped"},
+            ],
+            "ending": {"phase": "Succeeded"},
+        }
+    )
+    again = workflow(phase="Succeeded", **rules("build", "notify", going_on="notify"))
+    state, _ = observe(old, again, NOW)
+    _, events = observe(state, LogEnd("build"), NOW)
+    assert brief(events[-1]) == "status Failed StepFailed"
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        [REVOKED, workflow(phase="Failed", shutdown="Terminate")],
+        [LATE, workflow(phase="Failed", shutdown="Terminate")],
+        [workflow(node("a", "Failed", "workflow shutdown with strategy:  Terminate"), phase="Failed",
+                  shutdown="Terminate")],
+        [workflow(node("a", "Failed", "Step exceeded its deadline"), phase="Failed",
+                  activeDeadlineSeconds=8)],
+        [REVOKED, gone("a", "Pending"), workflow(node("a", "Error", "pod deleted"), phase="Failed",
+                                                 shutdown="Terminate")],
+        [WorkflowGone()],
+        [Verdict("Error", "EngineError", "lost", ended=True)],
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("stuck", [True, False])
+def test_a_step_that_had_not_started_when_something_else_ended_the_task_is_skipped(end, stuck):
+    pull = {"reason": "ErrImagePull", "message": DENIED}
+    waiting = pod("a", "Pending", waiting=pull if stuck else {"reason": "PodInitializing"})
+    body = last(["a", "b"], workflow(node("a", "Pending")), waiting, *end, LogEnd("a"))
+    assert [step["phase"] for step in body["steps"]] == ["Skipped", "Skipped"]
+    assert body["phase"] in ("Cancelled", "TimedOut", "Error")
+    if stuck:
+        assert (body["steps"][0]["reason"], body["steps"][0]["message"]) == ("ImagePullDenied", DENIED)
+    else:
+        assert body["steps"][0] == {"name": "a", "phase": "Skipped"}
+
+
+def test_a_step_that_could_not_start_in_its_time_failed_though_an_order_follows():
+    seen = [
+        pod("a", "Failed", reason="StartTimeout", conditions=[NO_NODE]),
+        REVOKED,
+        workflow(node("a", "Failed", "Unschedulable: x"), phase="Failed", shutdown="Terminate", **rules("a")),
+    ]
+    body = last(["a"], *seen)
+    assert (body["phase"], body["reason"]) == ("Failed", "Unschedulable")
+    assert body["steps"][0]["phase"] == "Failed"
 
 
 def test_a_verdict_after_the_end_only_ends_the_waiting():

@@ -62,7 +62,7 @@ def slim_workflow(workflow: Mapping[str, Any]) -> dict[str, Any]:
     """A Workflow as far as `translator.observe.nodes` reads it: no scripts, no values between steps."""
     spec, status = workflow.get("spec") or {}, workflow.get("status") or {}
     slim_spec = _only(spec, _SPEC)
-    slim_spec["templates"] = [_only(template, _TEMPLATE) for template in spec.get("templates") or ()]
+    slim_spec["templates"] = [_slim_template(template) for template in spec.get("templates") or ()]
     slim_status = _only(status, _STATUS)
     if status.get("nodes"):
         slim_status["nodes"] = {name: _slim_node(node) for name, node in status["nodes"].items()}
@@ -109,12 +109,24 @@ def container_states(pod: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 _STATUS = (
     "phase", "message", "startedAt", "finishedAt", "nodes", "compressedNodes", "offloadNodeStatusVersion",
 )  # fmt: skip
-_SPEC = ("shutdown", "suspend", "activeDeadlineSeconds")
+_SPEC = ("shutdown", "suspend", "activeDeadlineSeconds", "entrypoint", "onExit", "hooks")
 _TEMPLATE = ("name", "metadata")
 _NODE = (
     "id", "name", "displayName", "type", "phase", "message", "boundaryID", "templateName", "startedAt",
     "finishedAt",
 )  # fmt: skip
+
+
+def _slim_template(template: Mapping[str, Any]) -> dict[str, Any]:
+    """Its names, and of an entrypoint which steps may fail."""
+    slim = _only(template, _TEMPLATE)
+    if "dag" in template:
+        tasks = template["dag"].get("tasks") or ()
+        slim["dag"] = {"tasks": [_only(task, ("name", "continueOn")) for task in tasks]}
+    if "containerSet" in template:
+        containers = template["containerSet"].get("containers") or ()
+        slim["containerSet"] = {"containers": [_only(container, ("name",)) for container in containers]}
+    return slim
 
 
 def _slim_node(node: Mapping[str, Any]) -> dict[str, Any]:

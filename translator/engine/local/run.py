@@ -84,6 +84,8 @@ class Run:
         """
         if not self._stopped:
             self._stopped = message
+            if message == SHUTDOWN:
+                self._board.shut_down()
             for process in self._processes.values():
                 process.terminate()
 

@@ -115,8 +115,13 @@ class Board:
     manifest: Mapping[str, Any]
     uid: str
     version: int = 0
+    _shut_down: bool = False
     _status: dict[str, Any] = field(default_factory=dict)
     _nodes: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def shut_down(self) -> None:
+        """Somebody ordered the Workflow's end."""
+        self._shut_down = True
 
     def begin(self, *, now: str) -> None:
         """The Workflow starts, and with it the node of its entrypoint."""
@@ -205,7 +210,7 @@ class Board:
             "apiVersion": "argoproj.io/v1alpha1",
             "kind": "Workflow",
             "metadata": {**self.manifest["metadata"], "uid": self.uid, "resourceVersion": str(self.version)},
-            "spec": self.manifest["spec"],
+            "spec": self.manifest["spec"] | ({"shutdown": "Terminate"} if self._shut_down else {}),
             "status": {**self._status, "nodes": {key: dict(node) for key, node in self._nodes.items()}},
         }
 
