@@ -499,10 +499,10 @@ SCENES: dict[Callable[[Stage], Awaitable[None]], str] = {
     suspended_and_revoked: "",
     suspended_past_its_deadline: "",
     suspended_and_resumed: "",
-    labels_removed_from_the_workflow: "a Workflow that leaves the watch is lost from sight",
+    labels_removed_from_the_workflow: "",
     labels_changed_on_the_workflow: "",
-    labels_removed_from_the_pod: "a pod that leaves the watch is lost from sight",
-    labels_removed_and_revoked: "a Workflow that leaves the watch is lost from sight",
+    labels_removed_from_the_pod: "",
+    labels_removed_and_revoked: "",
     the_pod_is_deleted: "",
     the_workflow_is_deleted: "",
     the_workflow_is_deleted_while_its_pod_is_pending: "",
@@ -521,7 +521,7 @@ SCENES: dict[Callable[[Stage], Awaitable[None]], str] = {
     it_refuses_now_and_then: "",
     its_namespace_cannot_be_read_for_a_while: "",
     its_namespace_is_deleted: "",
-    redis_lost_everything_beside_an_unreadable_namespace: "one namespace that cannot be read holds up all",
+    redis_lost_everything_beside_an_unreadable_namespace: "",
     the_service_is_killed: "",
 }
 """Each with what is not mended yet; empty: it holds."""
