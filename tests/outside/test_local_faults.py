@@ -25,7 +25,6 @@ async def accepted(told, service, *works):
     return works
 
 
-@pytest.mark.xfail(reason="a lease that ran out while Redis stalled ends what runs")
 async def test_redis_stalls_for_longer_than_a_lease(told, service, redis_server):
     """Two replicas and running tasks: they wait and go on, and nobody is told that a runner was lost."""
     one, two = service("one"), service("two")
@@ -41,10 +40,7 @@ async def test_redis_stalls_for_longer_than_a_lease(told, service, redis_server)
             assert judge(told, work).ended == ("Succeeded", "")
 
 
-@pytest.mark.parametrize(
-    "seconds",
-    [3, pytest.param(20, marks=pytest.mark.xfail(reason="a lease that ran out ends what runs"))],
-)
+@pytest.mark.parametrize("seconds", [3, 20])
 async def test_a_replica_sleeps(told, service, seconds):
     """Its processes go on meanwhile; whoever has the shard when it wakes up, each task ends once."""
     one, two = service("one"), service("two")
