@@ -144,7 +144,10 @@ class Reconciler:
             await asyncio.sleep(self._settle_s)
             again = await self._look()
             for place, finding in found.items():
-                if again.get(place) == finding and await self._mend(finding):
+                now = again.get(place)
+                # a Workflow without a record moves by itself: one that ended in between has none any the less
+                same = now == finding or finding.kind is Kind.RECORD_LOST
+                if now is not None and same and await self._mend(now):
                     self._note(finding.task_id, finding.kind, mended)
         for each in await self._indexes.mend(MOST_INDEXED, self._store.holds):
             self._note(each.task_id, f"index-{each.index}", mended)

@@ -510,3 +510,17 @@ async def test_a_process_notices_that_redis_has_lost_everything_and_names_the_da
     await three.open()
     await three.watch_for_loss()
     assert not three.lost
+
+
+async def test_a_task_that_ends_while_its_lost_record_is_looked_for_is_told_to_its_end(start, store, redis):
+    await store.open()
+    async with start(settle_seconds=1.0) as round_:
+        await round_.post(cloud_task("t1", "echo 0; sleep 2; echo 1"))
+        await first_log(round_.stand_in, "t1")
+        await asyncio.sleep(1.5)
+        await cut(round_.service._parts.follower, "t1")
+        await redis.flushall()
+        # it runs at the first look, and has ended at the second
+        assert await round_.service.reconciler.round() == [("t1", "record-lost")]
+        assert (await round_.outcome("t1"))["phase"] == "Succeeded"
+        assert round_.lines("t1")[-1] == "1"
