@@ -48,7 +48,7 @@ class World:
         self.metrics = Metrics()
         self.changes = Changes()
         self.recovery = Recovering()
-        store = SimpleNamespace(shard=lambda task_id: int(task_id[-1]))
+        store = self.store = SimpleNamespace(shard=lambda task_id: int(task_id[-1]), lost=False)
         self.reactions = Reactions(
             store, self.recovery, self.changes, self.metrics, lambda: self.calls.append(("shards",))
         )
@@ -87,10 +87,12 @@ def test_a_message_of_another_replica_reaches_who_goes_on_with_it(world, kind, c
     assert world.said() == calls
 
 
-def test_a_new_task_is_doubted_only_while_something_may_be_lost(world):
+@pytest.mark.parametrize("how", ["not looked for yet", "known to be lost"])
+def test_a_new_task_is_doubted_only_while_something_may_be_lost(world, how):
     world.reactions.accepted("t1")
     assert world.said() == WAKES
-    world.reactions.parts.reconciler.unsettled = True
+    world.reactions.parts.reconciler.unsettled = how == "not looked for yet"
+    world.store.lost = how == "known to be lost"
     world.reactions.accepted("t1")
     (part, method, [doubted]), *wakes = world.said()
     assert (part, method, doubted.task_id, doubted.waits, doubted.seq) == ("doubt", "cast", "t1", True, 0)
