@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Self
 
 from translator.observe.executor import Line, utc
+from translator.observe.lines import CUT
 from translator.observe.record import compact, known
 
 _OVERLAP: Final = timedelta(seconds=2)
@@ -23,6 +24,8 @@ _OVERLAP: Final = timedelta(seconds=2)
 # times. Nor is it at a rotation: containerd still writes to the older file what it had read, while it begins
 # the newer one.
 _JITTER: Final = timedelta(seconds=1)
+
+_CUT: Final = CUT.encode()
 
 _MOST: Final = 50_000
 """Lines that are kept while the last delivered one is looked for."""
@@ -206,4 +209,5 @@ def _moment(time: bytes) -> tuple[datetime, bytes]:
 
 
 def _digest(text: bytes) -> str:
-    return hashlib.blake2b(text, digest_size=12).hexdigest()
+    # 0.1.0 stored the digest of a piece of a long line without the mark at its end
+    return hashlib.blake2b(text.removesuffix(_CUT), digest_size=12).hexdigest()

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 LONGEST = 1 << 20
-"""Bytes of the longest line kept whole; a longer one comes in pieces, so that memory stays bounded."""
+"""Bytes of the longest line kept whole; a longer one comes in pieces, so that memory stays bounded. Each piece
+but the last ends with `CUT`."""
 
 CUT = " [cut: the line goes on in the next]"
 """Ends every piece but the last of a line that is too large to be told whole."""
+
+_CUT = CUT.encode()
 
 
 class Lines:
@@ -17,7 +20,8 @@ class Lines:
     A line ends with ``\n`` alone: a carriage return is the process's own text.
 
     Args:
-        longest: a line of more bytes than this is cut, never within a UTF-8 character.
+        longest: a line of more bytes than this is cut, never within a UTF-8 character. A piece with `CUT` at its
+            end has more bytes than that.
     """
 
     def __init__(self, longest: int = LONGEST) -> None:
@@ -38,6 +42,11 @@ class Lines:
         *full, self._rest = self._pieces(self._rest)
         return pieces + full
 
+    @property
+    def pending(self) -> int:
+        """The bytes of the stream that were taken and are in no line yet."""
+        return len(self._rest)
+
     def end(self) -> list[bytes]:
         """The stream has ended: return the last line if it lacked its end."""
         rest, self._rest = self._rest, b""
@@ -47,7 +56,7 @@ class Lines:
         pieces = []
         while len(line) > self._longest:
             cut = _character_start(line, self._longest)
-            pieces.append(line[:cut])
+            pieces.append(line[:cut] + _CUT)
             line = line[cut:]
         return [*pieces, line]
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any, Self
 from urllib.parse import quote, quote_plus
 
-from translator.observe.lines import LONGEST
+from translator.observe.lines import CUT
 from translator.observe.observation import LogLines, Observation, PodGone, PodSeen, Verdict, WorkflowSeen
 
 SHORTEST = 4
@@ -64,10 +64,11 @@ class Mask:
     def _line(self, step: str, line: str) -> str:
         """One line; a value that is cut in two by the end of a piece is known by both halves."""
         rest = next((rest for rest in self._open.pop(step, ()) if line.startswith(rest)), "")
-        text = self.text(line[len(rest) :])
-        if _is_piece(line):
+        cut = CUT if line.endswith(CUT) else ""
+        text = self.text(line[len(rest) :].removesuffix(cut))
+        if cut:
             text = self._without_beginning(step, text)
-        return MASK + text if rest else text
+        return (MASK if rest else "") + text + cut
 
     def _without_beginning(self, step: str, text: str) -> str:
         """A piece without the beginning of a value at its end; what may follow is kept in mind."""
@@ -89,11 +90,6 @@ class Mask:
 
     def _message(self, key: str, value: Any) -> Any:
         return self.text(value) if key == "message" and isinstance(value, str) else self._messages(value)
-
-
-def _is_piece(line: str) -> bool:
-    """Whether a line may have been cut at `LONGEST` bytes, never within a character (at most four)."""
-    return len(line) * 4 >= LONGEST - 3 and len(line.encode(errors="surrogatepass")) >= LONGEST - 3
 
 
 def _forms(value: str) -> set[str]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from translator.observe.lines import Lines, text
+from translator.observe.lines import CUT, Lines, text
 
 
 @given(data=st.binary(), cuts=st.lists(st.integers(0, 200)))
@@ -35,7 +35,7 @@ def test_the_end_comes_once():
 def test_a_line_without_end_is_cut_and_memory_stays_bounded():
     lines = Lines(longest=10)
     got = lines.feed(b"x" * 25)
-    assert got == [b"x" * 10, b"x" * 10]
+    assert got == [b"x" * 10 + CUT.encode()] * 2
     assert lines.feed(b"yy\nz\n") == [b"xxxxxyy", b"z"]
 
 
@@ -43,13 +43,16 @@ def test_a_line_without_end_is_cut_and_memory_stays_bounded():
 def test_no_character_is_cut(word, longest):
     lines = Lines(longest=longest)
     pieces = [*lines.feed(word.encode()), *lines.end()]
-    assert "".join(piece.decode("utf-8") for piece in pieces) == word
-    assert all(len(piece) <= longest for piece in pieces)
+    *cut, last = [piece.decode("utf-8") for piece in pieces] or [""]
+    assert all(piece.endswith(CUT) for piece in cut)
+    whole = [*(piece.removesuffix(CUT) for piece in cut), last]
+    assert "".join(whole) == word
+    assert all(len(piece.encode()) <= longest for piece in whole)
 
 
 def test_bytes_that_are_no_utf8_are_still_cut():
     lines = Lines(longest=4)
-    assert lines.feed(b"\x80" * 9 + b"\n") == [b"\x80" * 4, b"\x80" * 4, b"\x80"]
+    assert lines.feed(b"\x80" * 9 + b"\n") == [b"\x80" * 4 + CUT.encode()] * 2 + [b"\x80"]
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,7 @@ class Reader:
             if data:
                 self._offset += len(data)
                 lines = self._lines.feed(data)
-                self._delivered += sum(map(len, lines)) + data.count(b"\n")
+                self._delivered = self._offset - self._lines.pending
             else:
                 lines = self._lines.end()
                 self._delivered = self._offset
