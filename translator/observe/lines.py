@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 LONGEST = 1 << 20
-"""Bytes of the longest line kept whole; a longer one comes in pieces, so that memory stays bounded. Each piece
-but the last ends with `CUT`."""
+"""Bytes of the longest line kept whole; a longer one comes in pieces, so that memory stays bounded. Each
+piece but the last ends with `CUT`."""
 
 CUT = " [cut: the line goes on in the next]"
 """Ends every piece but the last of a line that is too large to be told whole."""
@@ -20,8 +20,8 @@ class Lines:
     A line ends with ``\n`` alone: a carriage return is the process's own text.
 
     Args:
-        longest: a line of more bytes than this is cut, never within a UTF-8 character. A piece with `CUT` at its
-            end has more bytes than that.
+        longest: a line of more bytes than this is cut, never within a UTF-8 character. A piece with `CUT` at
+            its end has more bytes than that.
     """
 
     def __init__(self, longest: int = LONGEST) -> None:

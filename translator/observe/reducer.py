@@ -5,7 +5,8 @@ backwards, a step that has ended stays as it ended, each event is told once, and
 gaps.
 
 The final status comes last. It waits for the end of every log of a step that has started, unless the verdict
-says that the engine has nothing of the attempt; whatever is seen after it changes nothing.
+says that the engine has nothing of the attempt: then a gap stands for what nobody has read. Whatever is seen
+after the final status changes nothing.
 """
 
 from __future__ import annotations
@@ -62,6 +63,7 @@ def observe(state: TaskState, seen: Observation, now: str) -> tuple[TaskState, l
     if after.ending is not None and _complete(after):
         last = ending.told(after)
         after = replace(after, phase=last.phase)
+        told += telling.unread(state) if after.overruled else []
         told.append(telling.final(after, last))
     return telling.numbered(after, told, now)
 

@@ -13,12 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from translator.observe.event import Event, Kind, StepPhase
 from translator.observe.observation import LogGap, LogLines
 from translator.observe.reasons import CLUSTER_UNREACHABLE, SUSPENDED, remedy
 from translator.observe.state import Ending, StepState, TaskState
+
+UNREAD: Final = "the task was lost before the step's log was read to its end: lines may be missing"
+"""Why there is a gap in the log of a step that ran, or may have, where nobody can read on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +119,21 @@ def log(seen: LogLines | LogGap) -> list[Told]:
     if not seen.lines:
         return []
     return [Told(Kind.LOG, {"step": seen.step, "lines": list(seen.lines)}, seen.time)]
+
+
+def unread(state: TaskState) -> list[Told]:
+    """Tell a gap for each step whose log may have more lines than were told.
+
+    A step that was not seen to start may have started since, while nobody could tell it, unless something
+    keeps it, or one before it, from starting. An attempt that was never submitted has no steps that ran.
+    """
+    told: list[Told] = []
+    for step in state.steps if state.workflow else ():
+        if step.reason and not step.ran:
+            break
+        if step.phase is not StepPhase.SKIPPED and not step.log_ended:
+            told += log(LogGap(step.name, UNREAD, None, {}))
+    return told
 
 
 def _known(**facts: Any) -> dict[str, Any]:

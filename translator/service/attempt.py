@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import structlog
@@ -16,6 +16,7 @@ from translator.observe.masking import Mask
 from translator.observe.observation import LogEnd, LogGap, Observation, Verdict, WorkflowGone, WorkflowRef
 from translator.observe.reducer import observe
 from translator.observe.state import StepState, TaskState
+from translator.observe.telling import UNREAD
 from translator.service import clock
 from translator.service.engine import Engine
 from translator.service.log_batches import regroup
@@ -30,8 +31,6 @@ _QUEUE = 256
 
 UNSEEN_S = 24 * 3600.0
 """A day: whoever mends a cluster has had a night and a morning."""
-
-UNREAD = "the Workflow could not be seen any more: what the step printed since then was not read"
 
 COUNT_S = 15.0
 """Of a task that tells nothing, how long it has run is stored so often: a crash loses no more than that."""
@@ -162,16 +161,13 @@ class Attempt:
     async def _give_up(self) -> None:
         """Nobody has seen the Workflow end, though its time was up long ago: how it ended is not known.
 
-        What it may have printed meanwhile is lost to us, which is told for every step that had started. The
+        What it may have printed meanwhile is lost to us, which is told for every step that may have run. The
         order to end it stays: whoever releases the Workflow carries it out first.
         """
         state = self._record.state
         if state.ending is not None:
             return
         why = state.unseen or "the Workflow did not end, although that was ordered"
-        for step in state.steps:
-            if step.ran and not step.log_ended:
-                await self._queue.put(LogGap(step.name, UNREAD, None, {}))
         message = f"outcome unknown: {why}"
         await self._queue.put(Verdict("Error", reasons.UNOBSERVED, message, ended=True))
 
@@ -244,10 +240,18 @@ class Attempt:
             raise error
         if self._gone:
             # An engine that has lost the Workflow has no more of its logs either.
-            await self._append(LogEnd(step.name) for step in self._record.state.steps)
+            await self._append(self._unread())
         if self._record.state.final:
             return
         raise TemporaryError(f"the engine stopped telling of Workflow {self._ref.name}")
+
+    def _unread(self) -> Iterator[Observation]:
+        """The end of every log, after a gap where lines were not read that a step may have written."""
+        state = self._record.state
+        for step in state.steps:
+            if step.ran and not step.log_ended:
+                yield LogGap(step.name, UNREAD, None, state.cursors.get(step.name, {}))
+            yield LogEnd(step.name)
 
     async def _terminate(self) -> None:
         _log.info("terminating", workflow=self._ref.name)

@@ -7,6 +7,7 @@ import pytest
 from tests.integration.service.rounds import cloud_task
 from translator.agent_server.protocol import BATCH_PATH
 from translator.engine.local.engine import LocalEngine
+from translator.observe.telling import UNREAD
 from translator.store.connect import connect
 from translator.store.embedded import Embedded
 from translator.store.store import Store
@@ -75,6 +76,8 @@ async def test_a_task_of_a_dead_engine_ends_in_error(start_round, tmp_path):
         final = await new.outcome("t1")
         assert (final["phase"], final["reason"]) == ("Error", "RunnerLost")
         assert [step["phase"] for step in final["steps"]] == ["Failed", "Skipped"]
+        gaps = [event for event in new.stand_in.ledger.kept if event["kind"] == "gap"]
+        assert [(gap["step"], gap["why"]) for gap in gaps] == [("s1", UNREAD), ("s2", UNREAD)]
 
 
 @pytest.fixture

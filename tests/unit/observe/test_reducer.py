@@ -19,6 +19,7 @@ from translator.observe.observation import (
 )
 from translator.observe.reducer import begin, observe
 from translator.observe.state import TaskState
+from translator.observe.telling import UNREAD
 
 REF = WorkflowRef("jobs", "wf", "u-1")
 DENIED = 'failed to pull "r/x": 401 Unauthorized'
@@ -726,3 +727,24 @@ def test_that_nobody_knows_how_it_ended_stands_over_what_was_ordered():
     unknown = Verdict("Error", "Unobserved", "outcome unknown", ended=True)
     state, _ = run(["a"], [workflow(node("a")), Visibility("refused"), ordered, unknown])
     assert (state.phase, state.ending.reason) == ("Error", "Unobserved")
+
+
+def test_a_lost_task_says_where_lines_may_be_missing():
+    lost = Verdict("Error", "RunnerLost", "the process that ran it is gone", ended=True)
+    seen = [
+        Submitted(REF),
+        LogLines("a", ("x",), {"n": 1}),
+        LogEnd("a"),
+        LogLines("b", ("y",), {"n": 1}),
+        lost,
+    ]
+    state, events = run(["a", "b", "c"], seen)
+    assert state.final
+    gaps = [event.body for event in events if event.kind == "gap"]
+    assert gaps == [{"step": name, "why": UNREAD} for name in ("b", "c")]
+    assert (events[-1].kind, events[-1].body["reason"]) == ("status", "RunnerLost")
+
+
+def test_a_task_that_was_never_submitted_lacks_no_lines():
+    _, events = run(["a"], [Verdict("Cancelled", "Revoked", "the task was revoked", ended=True)])
+    assert [event.kind for event in events] == ["status", "step", "status"]
