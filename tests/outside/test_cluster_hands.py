@@ -509,7 +509,7 @@ SCENES: dict[Callable[[Stage], Awaitable[None]], str] = {
     it_is_stopped_by_somebody_else: "",
     a_step_s_files_are_deleted: "",
     a_task_s_secret_is_deleted: "",
-    steps_that_never_started_are_skipped: "a step whose pod never started is Failed",
+    steps_that_never_started_are_skipped: "",
     a_failed_step_before_one_that_may_fail: "",
     reads_are_refused_403: "",
     reads_are_refused_409: "",
