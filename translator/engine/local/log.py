@@ -115,7 +115,8 @@ class Reader:
                 return None
             if data:
                 self._offset += len(data)
-                lines = self._lines.feed(data)
+                # containerd takes a line's \r\n for its end (run on 1.6, seen with kubectl logs)
+                lines = [line.removesuffix(b"\r") for line in self._lines.feed(data)]
                 self._delivered = self._offset - self._lines.pending
             else:
                 lines = self._lines.end()
