@@ -135,7 +135,8 @@ async def test_an_id_is_submitted_again_after_redis_lost_it(stage):
 async def test_concurrent_retries_over_two_services(stage):
     """Exactly one is accepted; the others are told that it runs already."""
     two = (stage.one, stage.two)
-    work = await stage.accepted(task(Step("s1", 2)))
+    # each attempt outlasts all answers: a retry that came after its end would be right, too
+    work = await stage.accepted(task(Step("s1", 2, pause=1.5)))
     await stage.told.final(work.id)
     for attempt in (2, 3, 4):
         answers = []

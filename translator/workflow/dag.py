@@ -16,6 +16,7 @@ from translator.task.model import Task
 from translator.workflow import context
 from translator.workflow.container import Process, Processes
 from translator.workflow.deadlines import step_seconds
+from translator.workflow.layout import check_dag_names
 from translator.workflow.names import STEP, STEP_TIMEOUT
 from translator.workflow.options import Options
 from translator.workflow.refusal import Faults
@@ -24,18 +25,8 @@ from translator.workflow.refusal import Faults
 def dag_templates(
     task: Task, entrypoint: str, processes: Processes, options: Options, faults: Faults, *, codo: bool
 ) -> list[m.Template]:
-    """The entrypoint, then the steps' templates.
-
-    Notes a fault for a name that Argo refuses: a DAG's task that depends on another begins with no digit.
-    """
-    for index, step in enumerate(task.steps):
-        if index and step.name[0].isdigit():
-            faults.add(
-                f"taskSpec.steps[{index}].name",
-                f"Argo takes no step after the first whose name begins with a digit, such as '{step.name}'",
-                f"such as 'step-{step.name}', or use the layout pod",
-                "dag-layout",
-            )
+    """The entrypoint, then the steps' templates; notes a fault for a name that no DAG takes."""
+    check_dag_names(task, faults)
     tasks = [_task(task, index, codo=codo) for index in range(len(task.steps))]
     steps = [
         _step(task, index, processes.process(index), options, codo=codo) for index in range(len(task.steps))

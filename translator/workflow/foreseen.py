@@ -6,7 +6,7 @@ Hera, which makes it, takes a second to load.
 from __future__ import annotations
 
 from translator.task.model import Task
-from translator.workflow.layout import choose
+from translator.workflow.layout import check_dag_names, choose
 from translator.workflow.literals import changed_by_argo
 from translator.workflow.options import Options
 from translator.workflow.policy.judge import judge_task
@@ -50,6 +50,8 @@ def foreseen(task: Task, options: Options) -> tuple[Fault, ...] | None:
         return None
     faults = Faults()
     together = choose(task, options, faults) == "pod"
+    if not together:
+        check_dag_names(task, faults)
     account = options.service_account or "default"
     for fault in judge_task(task, options.policy, together=together, account=account):
         faults.note(fault)

@@ -67,3 +67,15 @@ def _refuse(volume: Shared, against: list[Fault], options: Options, faults: Faul
         "let no step have timeout or onError: continue, or configure a storage class",
         "shared-volume",
     )
+
+
+def check_dag_names(task: Task, faults: Faults) -> None:
+    """Note a fault for each name that Argo refuses: a DAG task after another begins with no digit."""
+    for index, step in enumerate(task.steps):
+        if index and step.name[0].isdigit():
+            faults.add(
+                f"taskSpec.steps[{index}].name",
+                f"Argo takes no step after the first whose name begins with a digit, such as '{step.name}'",
+                f"such as 'step-{step.name}', or use the layout pod",
+                "dag-layout",
+            )

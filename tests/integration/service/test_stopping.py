@@ -102,10 +102,8 @@ async def test_one_that_was_paused_and_wakes_up_tells_nothing(serve, stand_in, h
         paused.send_signal(signal.SIGCONT)
         async with asyncio.timeout(30):
             finals = [await stand_in.final(each) for each in ids]
-        lost = [final for final in finals if final["phase"] == "Error"]
-        assert {final["reason"] for final in lost} <= {"RunnerLost"}
-        assert 0 < len(lost) < len(ids)
-        assert {final["phase"] for final in finals} == {"Error", "Succeeded"}
+        # it slept for less than localGraceSeconds: it gets its shards back, and what ran there ran on
+        assert {final["phase"] for final in finals} == {"Succeeded"}
         await eventually(shared)
         assert await figure(b, "translator_leases_lost_total") + await figure(
             b, "translator_fenced_writes_total"

@@ -11,6 +11,7 @@ from translator.workflow.refusal import Untranslatable
 from translator.workflow.translate import check, translate
 
 CODES = {
+    "dag-layout",
     "bad-structure",
     "pod-layout",
     "reserved-name",
