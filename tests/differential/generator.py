@@ -410,8 +410,8 @@ def tasks(draw: Callable[..., Any]) -> RandomTask:
     named = st.tuples(st.sampled_from(NAMES), _step(_Around(layout, codo, volume)))
     drawn = draw(st.lists(named, min_size=1, max_size=most, unique_by=lambda one: one[0]))
     if layout == "dag":
-        # Argo refuses such a name where a task depends on another, and so does the translation
-        drawn = [one for at, one in enumerate(drawn) if at == 0 or not one[0][0].isdigit()]
+        # Argo takes such a name only where no task depends on another, and so does the translation
+        drawn = [one for one in drawn if not one[0][0].isdigit()] or drawn[:1]
     names = [name for name, _ in drawn]
     steps = [{"name": name, **step} for name, (step, _) in drawn]
     mixed = {name for name, (_, both) in drawn if both}

@@ -70,12 +70,18 @@ def _refuse(volume: Shared, against: list[Fault], options: Options, faults: Faul
 
 
 def check_dag_names(task: Task, faults: Faults) -> None:
-    """Note a fault for each name that Argo refuses: a DAG task after another begins with no digit."""
+    """Note a fault for each name that no DAG of several tasks takes: one that begins with a digit.
+
+    The API server refuses it for a task that depends on another, and Argo cannot evaluate ``0.Succeeded``,
+    which is how it asks of a task whether the next one may begin (both run on 4.1.2).
+    """
+    if len(task.steps) == 1:
+        return
     for index, step in enumerate(task.steps):
-        if index and step.name[0].isdigit():
+        if step.name[0].isdigit():
             faults.add(
                 f"taskSpec.steps[{index}].name",
-                f"Argo takes no step after the first whose name begins with a digit, such as '{step.name}'",
+                f"among several steps, Argo takes none whose name begins with a digit, such as '{step.name}'",
                 f"such as 'step-{step.name}', or use the layout pod",
                 "dag-layout",
             )
