@@ -15,7 +15,7 @@ from translator.observe.event import Event, Kind, encode
 from translator.observe.masking import Mask
 from translator.observe.observation import LogEnd, LogGap, Observation, Verdict, WorkflowGone, WorkflowRef
 from translator.observe.reducer import observe
-from translator.observe.state import StepState, TaskState
+from translator.observe.state import TaskState
 from translator.observe.telling import UNREAD
 from translator.service import clock
 from translator.service.engine import Engine
@@ -88,6 +88,7 @@ class Attempt:
         self._on_events = on_events
         self._mask = mask
         self._unseen_s = unseen_s
+        self._frame = _frame(record.state)
         self._limit_s, counted = _time_of(record)
         self._stopwatch = clock.Stopwatch(counted)
         self._queue: asyncio.Queue[Observation | _Ended] = asyncio.Queue(_QUEUE)
@@ -96,8 +97,8 @@ class Attempt:
         self._gone = False
         self.progressed = False
 
-    async def run(self, revoked: asyncio.Event) -> None:
-        """Return when the final event is stored.
+    async def run(self, revoked: asyncio.Event) -> TaskState:
+        """Return the state of the attempt when its final event is stored.
 
         Args:
             revoked: set when the task is to be cancelled.
@@ -117,6 +118,7 @@ class Attempt:
             for helper in helpers:
                 helper.cancel()
             await asyncio.gather(*helpers, return_exceptions=True)
+        return self._record.state
 
     async def _watch(self) -> None:
         ended = _Ended(None)
@@ -187,7 +189,7 @@ class Attempt:
     async def _store_batch(self, batch: list[Observation | _Ended]) -> None:
         """Reduce and store what is there; then act on what it says."""
         seen = [self._mask.observation(each) for each in batch if not isinstance(each, _Ended)]
-        await self._append(regroup(seen, self._row_limit, self._room()))
+        await self._append(regroup(seen, self._row_limit, self._limit.events - self._frame))
         if seen:
             self._seen.set()
         self._gone = self._gone or any(isinstance(each, WorkflowGone) for each in seen)
@@ -198,16 +200,6 @@ class Attempt:
         for each in batch:
             if isinstance(each, _Ended) and not self._record.state.final:
                 await self._cut_off(each.error)
-
-    def _room(self) -> int:
-        """Bytes for the lines of one log event."""
-        state = self._record.state
-        names = max(state.steps, key=lambda step: len(encode(step.name)), default=StepState(""))
-        bare = Event(
-            state.task_id, state.agent_id, state.attempt, 2**53, clock.rfc3339(), Kind.LOG,
-            {"step": names.name, "lines": []},
-        )  # fmt: skip
-        return self._limit.events - len(encode(bare.as_json())) - _TIME
 
     async def _append(self, observations: Iterable[Observation]) -> None:
         state = self._record.state
@@ -264,6 +256,16 @@ class Attempt:
                     await self._engine.terminate(self._ref)
         except PermanentError as e:
             _log.error("cannot terminate", workflow=self._ref.name, error=e.message, remedy=e.remedy)
+
+
+def _frame(state: TaskState) -> int:
+    """Bytes of a log event of the attempt besides its lines, at most."""
+    longest = max((step.name for step in state.steps), key=lambda name: len(encode(name)), default="")
+    bare = Event(
+        state.task_id, state.agent_id, state.attempt, 2**53, clock.rfc3339(), Kind.LOG,
+        {"step": longest, "lines": []},
+    )  # fmt: skip
+    return len(encode(bare.as_json())) + _TIME
 
 
 def _time_of(record: Record) -> tuple[float, float]:

@@ -98,11 +98,12 @@ class Follower:
                 return
             if record.revoked:
                 revoked.set()
+            state: TaskState | None = record.state
             if not record.state.final:
                 await self._until_settled(task_id, record.workflow)
-                if not await self._until_final(record, record.workflow, revoked):
-                    return
-            await self._release(task_id, record.workflow)
+                state = await self._until_final(record, record.workflow, revoked)
+            if state is not None:
+                await self._release(task_id, record.workflow, state)
         finally:
             del self._revoked[task_id]
 
@@ -116,7 +117,10 @@ class Follower:
             _log.warning("the task may still run at another replica", workflow=ref.name, seconds=round(left))
             await asyncio.sleep(left)
 
-    async def _until_final(self, record: Record, ref: WorkflowRef, revoked: asyncio.Event) -> bool:
+    async def _until_final(
+        self, record: Record, ref: WorkflowRef, revoked: asyncio.Event
+    ) -> TaskState | None:
+        """Follow an attempt to its final event; None: it is to be followed anew."""
         attempt = Attempt(
             self._store,
             self._engine,
@@ -129,20 +133,18 @@ class Follower:
             unseen_s=self._unseen_s,
         )
         try:
-            await attempt.run(revoked)
+            return await attempt.run(revoked)
         except SetBackError as e:
             _log.warning("Redis was set back", error=e.message)
             self._set_back.add(record.task_id)
             self.wake(record.task_id)
-            return False
         except TemporaryError as e:
             if not attempt.progressed:
                 raise
             # It went well for a while, so the next failure is again the first of its row.
             _log.warning("following anew", error=e.message)
             self.wake(record.task_id)
-            return False
-        return True
+        return None
 
     async def _mask(self, record: Record, ref: WorkflowRef) -> Mask:
         if record.args is not None:
@@ -155,11 +157,9 @@ class Follower:
         _log.warning("the secret parameters are lost, so every line is masked", workflow=ref.name)
         return Mask.of_everything()
 
-    async def _release(self, task_id: str, ref: WorkflowRef) -> None:
+    async def _release(self, task_id: str, ref: WorkflowRef, state: TaskState) -> None:
         try:
-            record = await self._store.load(task_id)
-            how = record.state.ending if record is not None else None
-            if how is not None and how.reason == UNOBSERVED:
+            if state.ending is not None and state.ending.reason == UNOBSERVED:
                 # it may run on, unseen: the order to end it waits here until the cluster is back
                 await self._engine.terminate(ref)
             await self._engine.release(ref)

@@ -15,8 +15,6 @@ from translator.task.path import Path
 
 _POD_LISTS = ("env", "hostAliases", "imagePullSecrets", "tolerations", "topologySpreadConstraints", "volumes")
 _DNS_LISTS = ("nameservers", "options", "searches")
-
-
 _PROFILES = ("seccompProfile", "appArmorProfile")
 
 

@@ -34,6 +34,9 @@ _NAMES = {
     "\uff1a": "a full-width colon (U+FF1A)",
 }
 
+_LOOK_BACK = 3
+"""Lines: a scalar that swallowed the next ones ends where one of them has a colon."""
+
 
 def syntax_problem(error: YAMLError, text: str) -> Problem:
     """The parser's complaint, with a hint for the common mistakes; at a key without a space, that is told.
@@ -85,7 +88,3 @@ def _missing_space(text: str, line: int) -> Problem | None:
             column = len(found["before"]) + 1 if found else 1
             return Problem(Severity.ERROR, "", number, column, *said, "missing-space")
     return None
-
-
-_LOOK_BACK = 3
-"""Lines: a scalar that swallowed the next ones ends where one of them has a colon."""

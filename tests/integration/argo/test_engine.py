@@ -330,6 +330,30 @@ async def test_labels_that_somebody_changes_are_put_back(
     await follow.close()
 
 
+async def test_a_pod_that_came_back_to_the_watch_and_whose_end_nobody_saw_may_have_run(
+    fake: FakeApi, engine: ArgoEngine
+) -> None:
+    await fake.put("workflows", workflow("Running", {"a": "Pending"}))
+    scheduled = pod("a", "Pending", "waiting")
+    scheduled["spec"]["nodeName"] = "node"
+    await fake.put("pods", scheduled)
+    await engine.start()
+    await fake.watched("pods")
+    follow = Follow(engine)
+    await follow.next(WorkflowSeen)
+    fake.version += 1
+    await fake.tell("pods", {"type": "DELETED", "object": fake.objects["pods"]["default", "w-a"]})
+    again = pod("a", "Pending", "waiting", seen="again")
+    again["spec"]["nodeName"] = "node"
+    await fake.put("pods", again)
+    await follow.next(PodSeen)
+    await fake.remove("pods", "w-a", silently=True)
+    await fake.tell("pods", '{"type":"ERROR","object":{"kind":"Status","code":410,"message":"too old"}}')
+    await follow.next(PodGone)
+    assert [gap.why for gap in follow.of(LogGap)] == [UNSEEN]
+    await follow.close()
+
+
 async def test_a_workflow_that_its_ttl_deletes_is_told_as_it_ended(fake: FakeApi, engine: ArgoEngine) -> None:
     ended = workflow("Succeeded", deletionTimestamp="2026-01-01T00:01:00Z")
     ended["status"]["finishedAt"] = "2026-01-01T00:00:30Z"

@@ -95,6 +95,7 @@ class Following:
         self._labels: dict[str, dict[str, str]] = {}
         self._unlabelled = False
         self._parting: set[str] = set()
+        """Pods that left the watch: their last form was seen."""
         self._deadlines = PodDeadlines(
             Orders(means.api, means.pace, means.now, self._confirm_pod, self._spawn)
         )
@@ -192,6 +193,7 @@ class Following:
         self._keep_labels(pod, "pods", pod_path(self._key.namespace, pod["metadata"]["name"]))
         pod = slim_pod(pod)
         self._unlisted.discard(uid(pod))
+        self._parting.discard(uid(pod))
         self._pods[uid(pod)] = pod
         if not says_the_same(pod, self._told_pods.get(uid(pod))):
             self._told_pods[uid(pod)] = pod

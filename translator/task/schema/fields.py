@@ -16,7 +16,7 @@ _STANDARD_RESOURCES = ("cpu", "memory", "ephemeral-storage")
 
 def _duration_fault(value: str) -> Fault | None:
     if len(value) > _LONGEST_DURATION:
-        return None  # told as that
+        return None  # `text` tells that it is too long
     hint = 'a number and a unit (ns, us, ms, s, m, h), such as "300ms", "10s", "1h30m"'
     try:
         ns = parse_duration(value)

@@ -29,6 +29,7 @@ LONGEST_ANNOTATION = 256 * 1024
 
 MOST_ENTRIES = 1000
 """Entries of a list or a mapping whose field says nothing else."""
+
 _OCTAL = re.compile(r"0[0-7]+")
 
 
@@ -142,8 +143,8 @@ def _quantity_fault(value: Any) -> Fault | None:
     if not isinstance(value, (str, int, float)):
         return None
     if isinstance(value, OddInt | OddFloat):
-        digits = value.written.lstrip("0").replace("_", "")
-        hint = f"did you mean {digits}?" if digits.isdecimal() else "such as 500m, 2, 128Mi, 1Gi"
+        digits = _digits(value.written)
+        hint = f"did you mean {digits}?" if digits else "such as 500m, 2, 128Mi, 1Gi"
         return f"{value.written} is not a quantity: YAML reads it as {_plain(value)}", hint
     try:
         amount = parse_quantity(str(value))
@@ -157,13 +158,17 @@ def _plain(value: float) -> str:
     return int.__repr__(value) if isinstance(value, int) else float.__repr__(value)
 
 
+def _digits(written: str) -> str:
+    """The number that was probably meant, as people write it (``010`` → ``10``), or an empty text."""
+    digits = written.lstrip("0").replace("_", "")
+    return digits if digits.isdecimal() else ""
+
+
 def _odd_fault(value: Any) -> Fault | None:
     if not isinstance(value, OddInt):
         return None
-    digits = value.written.lstrip("0").replace("_", "")
-    hint = f"write {_plain(value)}" + (
-        f" or {digits}" if digits.isdecimal() and digits != _plain(value) else ""
-    )
+    digits = _digits(value.written)
+    hint = f"write {_plain(value)}" + (f" or {digits}" if digits not in ("", _plain(value)) else "")
     return f"YAML reads {value.written} as {_plain(value)}", hint
 
 
