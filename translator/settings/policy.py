@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from translator.task.quantity import parse_quantity
+from translator.workflow.policy.images import canonical_registry
 from translator.workflow.policy.model import VOLUME_KINDS
 
 
@@ -48,6 +49,16 @@ class PolicyGroup(BaseModel):
     run_as_user: int | None = Field(
         default=None, ge=1, description="level restricted: the user of a task that names none"
     )
+
+    @field_validator("registries")
+    @classmethod
+    def _are_registries(cls, value: list[str]) -> list[str]:
+        for pattern in value:
+            try:
+                canonical_registry(pattern.removeprefix("!").partition("/")[0])
+            except ValueError as error:
+                raise ValueError(f"{pattern!r} cannot be a registry: {error}") from error
+        return value
 
     @field_validator("step_resources", "task_resources")
     @classmethod
