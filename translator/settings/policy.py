@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
+from fnmatch import fnmatchcase
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from translator.task.quantity import parse_quantity
+from translator.task.schema.volumes import SOURCES
 from translator.workflow.policy.images import canonical_registry
-from translator.workflow.policy.model import VOLUME_KINDS
+from translator.workflow.policy.model import CONTROL_PLANE_LEFT_OUT, IDENTITIES, VOLUME_KINDS
 
 
 class PolicyGroup(BaseModel):
@@ -35,6 +38,27 @@ class PolicyGroup(BaseModel):
     config_maps: list[str] = Field(default=["*"], description="the ConfigMaps that a task may name")
     priority_classes: list[str] = Field(
         default=["*", "!system-*"], description="the PriorityClasses that a task may name"
+    )
+    empty_dir_size: str = Field(
+        default="20Gi", description="the most that an emptyDir may hold, and what one without a size gets"
+    )
+    claim_size: str = Field(default="100Gi", description="the most that an ephemeral volume's claim asks for")
+    storage_classes: list[str] = Field(
+        default=["*"], description="the StorageClasses that an ephemeral volume's claim may name"
+    )
+    volume_names: list[str] = Field(
+        default=[], description="the PersistentVolumes that an ephemeral volume's claim may name"
+    )
+    claim_annotations: list[str] = Field(
+        default=["*", "!*kubernetes.io/*", "!*k8s.io/*"],
+        description="the keys of annotations that an ephemeral volume's claim may have",
+    )
+    tolerations: list[str] = Field(
+        default=[*CONTROL_PLANE_LEFT_OUT], description="the keys of the taints that a task may tolerate"
+    )
+    node_selectors: list[str] = Field(
+        default=[*CONTROL_PLANE_LEFT_OUT],
+        description="the keys of the labels by which a task may choose nodes",
     )
     max_steps: int = Field(default=1000, ge=1, le=1000, description="steps of one task")
     max_deadline_seconds: int | None = Field(
@@ -63,6 +87,26 @@ class PolicyGroup(BaseModel):
     @field_validator("step_resources", "task_resources")
     @classmethod
     def _are_quantities(cls, value: dict[str, str]) -> dict[str, str]:
-        for amount in value.values():
-            parse_quantity(amount)
+        for name, amount in value.items():
+            if parse_quantity(amount) <= 0:
+                raise ValueError(f"{name}: {amount} would be no limit: leave it out, or write what is enough")
+        return value
+
+    @field_validator("empty_dir_size", "claim_size")
+    @classmethod
+    def _is_a_size(cls, value: str) -> str:
+        if value and parse_quantity(value) <= 0:
+            raise ValueError(f"{value} would be no limit: write what is enough, or nothing for any size")
+        return value
+
+    @field_validator("volumes")
+    @classmethod
+    def _are_kinds(cls, value: list[str]) -> list[str]:
+        known = (*SOURCES, *IDENTITIES)
+        for pattern in value:
+            name = pattern.removeprefix("!")
+            if not any(fnmatchcase(kind, name) for kind in known):
+                near = difflib.get_close_matches(name[:64], known, n=1)
+                hint = f"did you mean {near[0]}?" if near else "one of " + ", ".join(VOLUME_KINDS)
+                raise ValueError(f"{pattern[:64]!r} is no kind of volume: {hint}")
         return value

@@ -7,6 +7,7 @@ from typing import Any
 
 from translator.task.duration import parse_duration
 from translator.task.model import DEFAULT_STEP_TIMEOUT_NS, Manifest, PodTemplate, Resources, Step, Task
+from translator.task.quantity import limits_nothing
 
 
 def build_task(
@@ -78,10 +79,12 @@ def _pod(data: Mapping[str, Any]) -> PodTemplate:
 
 
 def _resources(data: Mapping[str, Any]) -> Resources:
+    """The amounts that are set: a limit of zero is none, so that a policy's ceiling takes its place."""
     given = data.get("computeResources", {})
     requests, limits = (
         {name: str(amount) for name, amount in given.get(kind, {}).items()} for kind in ("requests", "limits")
     )
+    limits = {name: amount for name, amount in limits.items() if not limits_nothing(name, amount)}
     return Resources(requests=requests, limits=limits)
 
 

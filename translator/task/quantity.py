@@ -17,6 +17,10 @@ _MEANT = {
 }  # fmt: skip
 
 
+NODE_RESOURCES = ("cpu", "memory", "ephemeral-storage")
+"""What a container without a limit takes as much of as its node has; of any other resource it gets none."""
+
+
 def parse_quantity(text: str) -> Fraction:
     """Read a quantity by the grammar of Kubernetes' ``resource.Quantity``.
 
@@ -37,6 +41,19 @@ def parse_quantity(text: str) -> Fraction:
     else:
         factor = Fraction(2) ** _BINARY[match[5]]
     return number * factor * (-1 if match[1] == "-" else 1)
+
+
+def is_zero(amount: object) -> bool:
+    """Whether it is a quantity of nothing: ``0``, ``0m``, ``0.0Gi``."""
+    try:
+        return isinstance(amount, (str, int, float)) and parse_quantity(str(amount)) == 0
+    except ValueError:
+        return False
+
+
+def limits_nothing(resource: str, amount: object) -> bool:
+    """Whether a limit is none: Kubernetes runs a container whose limit of cpu is zero without one."""
+    return resource in NODE_RESOURCES and is_zero(amount)
 
 
 def nearest_quantity(text: str) -> str:

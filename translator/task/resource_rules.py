@@ -9,7 +9,8 @@ from typing import Any
 from translator.task.finding import Finding
 from translator.task.look import mappings, sub
 from translator.task.path import Path, format_path
-from translator.task.quantity import parse_quantity
+from translator.task.problem import Severity
+from translator.task.quantity import limits_nothing, parse_quantity
 
 _Given = Mapping[str, tuple[Path, Any]]
 """Amounts by resource, each with its path."""
@@ -20,10 +21,22 @@ def resources(data: Mapping[str, Any]) -> Iterator[Finding]:
     told: set[tuple[Path, str]] = set()
     for path, step in mappings(("taskSpec", "steps"), sub(data, "taskSpec").get("steps")):
         requests, limits = (_effective(data, path, step, kind) for kind in ("requests", "limits"))
-        for finding in (*_within_limits(requests, limits), *_not_overcommitted(requests, limits)):
+        zeros = _no_limits(data, path, step)
+        for finding in (*zeros, *_within_limits(requests, limits), *_not_overcommitted(requests, limits)):
             if (finding.path, finding.code) not in told:
                 told.add((finding.path, finding.code))
                 yield finding
+
+
+def _no_limits(data: Mapping[str, Any], path: Path, step: Mapping[str, Any]) -> Iterator[Finding]:
+    """Limits of zero, which Kubernetes takes for none."""
+    for at, holder in ((path, step), ((), data)):
+        for name, amount in sub(holder, "computeResources", "limits").items():
+            if limits_nothing(name, amount):
+                place = (*at, "computeResources", "limits", name)
+                message = f"a limit of {amount} is none: Kubernetes lets the step take all that its node has"
+                hint = "write what the step may take at most, or leave it out"
+                yield Finding(place, message, hint, "zero-limit", Severity.WARNING)
 
 
 def _within_limits(requests: _Given, limits: _Given) -> Iterator[Finding]:
@@ -66,15 +79,12 @@ def _is_not_overcommitted(name: str) -> bool:
 
 
 def _effective(data: Mapping[str, Any], path: Path, step: Mapping[str, Any], kind: str) -> _Given:
-    of_step = {
-        name: ((*path, "computeResources", kind, name), value)
-        for name, value in sub(step, "computeResources", kind).items()
-    }
-    of_task: dict[str, tuple[Path, Any]] = {
-        name: (("computeResources", kind, name), value)
-        for name, value in sub(data, "computeResources", kind).items()
-    }
-    return of_step | of_task
+    found: dict[str, tuple[Path, Any]] = {}
+    for at, holder in ((path, step), ((), data)):
+        for name, value in sub(holder, "computeResources", kind).items():
+            if kind == "requests" or not limits_nothing(name, value):
+                found[name] = (*at, "computeResources", kind, name), value
+    return found
 
 
 def _amount(value: Any) -> Fraction | None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from hera.workflows import models as m
 
 from translator.task.model import Resources
-from translator.workflow.policy.limits import SHARED
+from translator.task.quantity import NODE_RESOURCES
 
 
 def resource_requirements(
@@ -27,7 +27,7 @@ def resource_requirements(
         None where nobody says anything.
     """
     requests, limits = {**step.requests, **task.requests}, {**step.limits, **task.limits}
-    for name in SHARED:
+    for name in NODE_RESOURCES:
         if name in ceilings and name not in limits:
             limits[name] = ceilings[name]
             requests.setdefault(name, "0")

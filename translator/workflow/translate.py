@@ -137,7 +137,7 @@ def _spec(
 ) -> m.WorkflowSpec:
     codo = context.wanted(task, options)
     shared = [] if one_pod else shared_empty_dirs(task)
-    mounted = volumes(task, frozenset(volume.name for volume in shared), faults)
+    mounted = volumes(task, frozenset(volume.name for volume in shared), options.policy, faults)
     entrypoint = names.entrypoint_name([] if one_pod else [step.name for step in task.steps])
     processes = Processes(
         task,

@@ -8,22 +8,25 @@ from hera.workflows import models as m
 
 from translator.task.model import Manifest, Task
 from translator.workflow.options import Options
+from translator.workflow.policy.model import Policy
+from translator.workflow.policy.sizes import bounded, empty_dir_size
 from translator.workflow.refusal import Faults
 from translator.workflow.shared import declared, shared_empty_dirs
 from translator.workflow.structure import structure, structures
 
 
-def volumes(task: Task, claimed: frozenset[str], faults: Faults) -> list[m.Volume]:
+def volumes(task: Task, claimed: frozenset[str], policy: Policy, faults: Faults) -> list[m.Volume]:
     """The Workflow's volumes: those of the task and of podTemplate that are not claimed.
 
     Args:
         task: the task.
         claimed: names of the volumes that `claims` provides.
+        policy: bounds what has no bound of its own.
         faults: gets what Kubernetes or Argo would refuse.
     """
     found = []
     for path, volume in declared(task):
-        model = structure(m.Volume, volume, path, faults)
+        model = structure(m.Volume, bounded(volume, policy), path, faults)
         if model is not None and volume["name"] not in claimed:
             found.append(model)
     return found
@@ -49,7 +52,7 @@ def _shared(task: Task) -> Iterator[tuple[str, Manifest]]:
 
 
 def _claim(volume: Manifest, path: str, options: Options, faults: Faults) -> m.PersistentVolumeClaim:
-    size = (volume["emptyDir"] or {}).get("sizeLimit") or options.shared_volume_size
+    size = empty_dir_size(volume) or options.shared_volume_size
     data = {
         "metadata": {"name": volume["name"]},
         "spec": {

@@ -22,7 +22,12 @@ def _spec(**fields):
     ("field", "value", "key", "expected"),
     [
         ("node_selector", {"a": "b"}, "nodeSelector", {"a": "b"}),
-        ("tolerations", ({"operator": "Exists"},), "tolerations", [{"operator": "Exists"}]),
+        (
+            "tolerations",
+            ({"key": "gpu", "operator": "Exists"},),
+            "tolerations",
+            [{"key": "gpu", "operator": "Exists"}],
+        ),
         ("affinity", {"podAffinity": {}}, "affinity", {"podAffinity": {}}),
         ("security_context", {"runAsUser": 1001}, "securityContext", {"runAsUser": 1001}),
         ("dns_policy", "Default", "dnsPolicy", "Default"),

@@ -31,7 +31,7 @@ def test_an_empty_dir_of_pod_template_can_be_shared_too():
 def test_volumes_of_task_and_pod_template_are_the_workflows():
     cache = {"name": "c", "persistentVolumeClaim": {"claimName": "claim"}}
     assert spec(task(step(), volumes=(EMPTY,), pod=PodTemplate(volumes=(cache,))))["volumes"] == [
-        EMPTY,
+        EMPTY | {"emptyDir": {"sizeLimit": "20Gi"}},
         cache,
     ]
 

@@ -94,7 +94,7 @@ def _ipv4(host: str) -> str:
 
 def _number(text: str) -> int:
     if text.startswith("0x"):
-        return int(text[2:], 16)
+        return int(text, 16)
     octal = text.startswith("0") and not set(text) & {"8", "9"}
     return int(text, 8 if octal else 10)
 

@@ -11,14 +11,13 @@ from translator.workflow.policy.breach import Breach
 from translator.workflow.policy.controls import breaches
 from translator.workflow.policy.images import image_allowed
 from translator.workflow.policy.limits import limit_faults
-from translator.workflow.policy.model import Policy, allows
+from translator.workflow.policy.model import IDENTITIES, Policy, allows
+from translator.workflow.policy.nodes import node_faults
 from translator.workflow.policy.pods import place_in_task, pod_of_task, pods_of_workflow
+from translator.workflow.policy.sizes import volume_faults
 from translator.workflow.references import config_maps, secrets
 from translator.workflow.refusal import POLICY_CODE, Fault
 from translator.workflow.shared import declared
-
-_IDENTITIES = ("serviceAccountToken", "podCertificate")
-"""Sources of a projected volume that hand the pod's identity over."""
 
 
 def judge_task(task: Task, policy: Policy, *, together: bool, account: str) -> list[Fault]:
@@ -39,6 +38,8 @@ def judge_task(task: Task, policy: Policy, *, together: bool, account: str) -> l
         _images,
         _volume_kinds,
         _names,
+        node_faults,
+        volume_faults,
     )
     for rule in rules:
         found += rule(task, policy)
@@ -101,10 +102,10 @@ def _volume_kinds(task: Task, policy: Policy) -> Iterator[Fault]:
         kinds = [(f"{path}.{kind}", kind) for kind in volume if kind != "name"]
         for index, source in enumerate((volume.get("projected") or {}).get("sources") or ()):
             kinds += [
-                (f"{path}.projected.sources[{index}].{kind}", kind) for kind in _IDENTITIES if kind in source
+                (f"{path}.projected.sources[{index}].{kind}", kind) for kind in IDENTITIES if kind in source
             ]
         for place, kind in kinds:
-            if kind not in policy.volumes:
+            if not allows(policy.volumes, kind):
                 message = f"volumes of the kind {kind} are not allowed"
                 yield Fault(place, message, f"add {kind} to policy.volumes", POLICY_CODE + "volume-kind")
 

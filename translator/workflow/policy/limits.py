@@ -8,12 +8,9 @@ from fractions import Fraction
 from translator.task.duration import format_duration
 from translator.task.model import Task
 from translator.task.path import format_path
-from translator.task.quantity import parse_quantity
+from translator.task.quantity import NODE_RESOURCES, parse_quantity
 from translator.workflow.policy.model import Policy
 from translator.workflow.refusal import POLICY_CODE, Fault
-
-SHARED = ("cpu", "memory", "ephemeral-storage")
-"""What a container without a limit takes as much of as its node has; of any other resource it gets none."""
 
 
 def limit_faults(task: Task, policy: Policy, *, one_pod: bool) -> Iterator[Fault]:
@@ -68,7 +65,7 @@ def _sums(task: Task, policy: Policy) -> Iterator[Fault]:
             sum_ = Fraction(0)
             for index in range(len(task.steps)):
                 _, amount = _asked(task, index, kind).get(name, ("", None))
-                if amount is None and kind == "limits" and name in SHARED:
+                if amount is None and kind == "limits" and name in NODE_RESOURCES:
                     amount = policy.step_resources.get(name)
                     if amount is None:
                         message = f"the step states no limit of {name}, and the steps share one pod"

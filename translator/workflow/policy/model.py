@@ -25,6 +25,12 @@ VOLUME_KINDS = (
 """The default of `Policy.volumes`: neither hostPath, nor the old kinds whose drivers live on the node, nor an
 identity (``serviceAccountToken`` and ``podCertificate``, sources of ``projected``, are kinds here)."""
 
+IDENTITIES = ("serviceAccountToken", "podCertificate")
+"""Sources of a projected volume that hand the pod's identity over: `Policy.volumes` takes them for kinds."""
+
+CONTROL_PLANE_LEFT_OUT = ("*", "!node-role.kubernetes.io/control-plane", "!node-role.kubernetes.io/master")
+"""Every key but those of the nodes that run the cluster itself (``master`` until Kubernetes 1.24)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
@@ -42,6 +48,13 @@ class Policy:
         secrets: the Secrets that a task may name.
         config_maps: the ConfigMaps that a task may name.
         priority_classes: the PriorityClasses that a task may name.
+        empty_dir_size: the most that an emptyDir may hold, and what one without a size gets; empty: any.
+        claim_size: the most that the claim of an ephemeral volume may ask for; empty: any.
+        storage_classes: the StorageClasses that such a claim may name.
+        volume_names: the PersistentVolumes that such a claim may name.
+        claim_annotations: the keys of annotations that such a claim may have.
+        tolerations: the keys of the taints that a task may tolerate.
+        node_selectors: the keys of the labels by which a task may choose nodes.
         max_steps: of one task.
         max_deadline_s: the longest task deadline in seconds; None: any.
         step_resources: by resource, the most that one step may request, and be limited to.
@@ -57,6 +70,13 @@ class Policy:
     secrets: tuple[str, ...] = ("*", "!*.service-account-token")
     config_maps: tuple[str, ...] = ("*",)
     priority_classes: tuple[str, ...] = ("*", "!system-*")
+    empty_dir_size: str = "20Gi"
+    claim_size: str = "100Gi"
+    storage_classes: tuple[str, ...] = ("*",)
+    volume_names: tuple[str, ...] = ()
+    claim_annotations: tuple[str, ...] = ("*", "!*kubernetes.io/*", "!*k8s.io/*")
+    tolerations: tuple[str, ...] = CONTROL_PLANE_LEFT_OUT
+    node_selectors: tuple[str, ...] = CONTROL_PLANE_LEFT_OUT
     max_steps: int = 1000
     max_deadline_s: int | None = None
     step_resources: Mapping[str, str] = field(default_factory=dict)

@@ -40,6 +40,10 @@ def volume(kind: str) -> dict[str, str]:
     return {"spec": f"volumes:\n  - name: v\n    {kind}"}
 
 
+def claimed(template: str) -> str:
+    return f"ephemeral: {{volumeClaimTemplate: {template}}}"
+
+
 def context(text: str) -> dict[str, str]:
     return {"step": f"securityContext: {text}"}
 
@@ -139,6 +143,83 @@ ATTEMPTS: list[tuple[str, str, dict[str, str], Policy | None]] = [
         "policy-registry",
         volume("image: {reference: ^evil.example/x}"),
         Policy(registries=("docker.io",)),
+    ),
+    (
+        "an emptyDir as large as the node",
+        "policy-empty-dir-size",
+        volume("emptyDir: {sizeLimit: ^21Gi}"),
+        None,
+    ),
+    (
+        "a claim as large as the store",
+        "policy-claim-size",
+        volume(claimed("{spec: {resources: {requests: {storage: ^101Gi}}}}")),
+        None,
+    ),
+    ("somebody's volume", "policy-volume-name", volume(claimed("{spec: {volumeName: ^theirs}}")), None),
+    (
+        "somebody's volume by its labels",
+        "policy-volume-name",
+        volume(claimed("{spec: {selector: ^{matchLabels: {a: b}}}}")),
+        None,
+    ),
+    (
+        "another storage class",
+        "policy-storage-class",
+        volume(claimed("{spec: {storageClassName: ^fast}}")),
+        Policy(storage_classes=("slow",)),
+    ),
+    (
+        "a claim that says it is bound",
+        "policy-claim-annotation",
+        volume(claimed("{metadata: {annotations: {pv.kubernetes.io/bind-completed: ^'yes'}}, spec: {}}")),
+        None,
+    ),
+    (
+        "a claim on a node of its choice",
+        "policy-claim-annotation",
+        volume(claimed("{metadata: {annotations: {volume.kubernetes.io/selected-node: ^n}}, spec: {}}")),
+        None,
+    ),
+    # the nodes of the control plane
+    (
+        "tolerating the control plane",
+        "policy-toleration",
+        {"pod": "tolerations: [{key: ^node-role.kubernetes.io/control-plane, operator: Exists}]"},
+        None,
+    ),
+    (
+        "tolerating it by its old name",
+        "policy-toleration",
+        {"pod": "tolerations: [{key: ^node-role.kubernetes.io/master, effect: NoSchedule}]"},
+        None,
+    ),
+    ("tolerating all", "policy-toleration", {"pod": "tolerations: [^{operator: Exists}]"}, None),
+    (
+        "a node of the control plane",
+        "policy-node-selector",
+        {"pod": 'nodeSelector: {node-role.kubernetes.io/control-plane: ^"x"}'},
+        None,
+    ),
+    (
+        "the same by affinity",
+        "policy-node-selector",
+        {
+            "pod": "affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: "
+            "{nodeSelectorTerms: [{matchExpressions: "
+            "[{key: ^node-role.kubernetes.io/control-plane, operator: Exists}]}]}}}"
+        },
+        None,
+    ),
+    (
+        "the same by preference, and a field",
+        "policy-node-selector",
+        {
+            "pod": "affinity: {nodeAffinity: {preferredDuringSchedulingIgnoredDuringExecution: "
+            "[{weight: 1, preference: {matchFields: "
+            "[{key: ^metadata.name, operator: In, values: [cp-1]}]}}]}}"
+        },
+        Policy(node_selectors=("*", "!metadata.name")),
     ),
     # containers
     ("privileged", "policy-privileged", context("{privileged: ^true}"), None),
