@@ -43,8 +43,11 @@ class TemporaryError(TranslatorError):
     Args:
         message: what went wrong, naming the object it was about.
         retry_after: seconds that the other side asked to wait, if it did.
+        reason: one of the constants of `translator.observe.reasons`, where nothing was done and whoever waits
+            is to be told what for; empty: it is over in a moment, or nobody's to mend.
     """
 
-    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+    def __init__(self, message: str, *, retry_after: float | None = None, reason: str = "") -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.reason = reason

@@ -18,6 +18,7 @@ from translator.observe.observation import (
     Submitted,
     Verdict,
     Visibility,
+    Waiting,
     WorkflowGone,
     WorkflowSeen,
 )
@@ -48,8 +49,16 @@ def taken_in(state: TaskState, seen: Observation) -> TaskState:
         case Submitted():
             ref = seen.ref
             known = replace(
-                state, workflow=_ref(ref.namespace, ref.name, ref.uid, seen.url), timeout=seen.timeout
+                state,
+                workflow=_ref(ref.namespace, ref.name, ref.uid, seen.url),
+                timeout=seen.timeout,
+                waiting_reason="",
+                waiting_message="",
             )
+        case Waiting():
+            known = state
+            if not state.workflow:
+                known = replace(state, waiting_reason=seen.reason, waiting_message=seen.message)
         case WorkflowSeen():
             known = _workflow(state, nodes.read(seen.object))
         case WorkflowGone():

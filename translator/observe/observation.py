@@ -1,7 +1,7 @@
 """What can be seen of one attempt: the inputs of `translator.observe.reducer`.
 
-The service adds `Submitted` and the verdicts, engines the rest. The local engine produces Argo-shaped
-Workflow objects, so that one reducer serves both.
+The service adds `Submitted`, `Waiting` and the verdicts, engines the rest. The local engine produces
+Argo-shaped Workflow objects, so that one reducer serves both.
 """
 
 from __future__ import annotations
@@ -63,6 +63,19 @@ class Submitted:
     ref: WorkflowRef
     url: str = ""
     timeout: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The engine does not take the Workflow yet: somebody has to mend something first.
+
+    Attributes:
+        reason: one of `translator.observe.reasons`.
+        message: what is missing, in one sentence.
+    """
+
+    reason: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +185,7 @@ class Verdict:
 
 Observation = (
     Submitted
+    | Waiting
     | WorkflowSeen
     | WorkflowGone
     | Visibility

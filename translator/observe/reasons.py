@@ -34,6 +34,7 @@ ENGINE_ERROR: Final = "EngineError"
 SUSPENDED: Final = "Suspended"
 CLUSTER_UNREACHABLE: Final = "ClusterUnreachable"
 UNOBSERVED: Final = "Unobserved"
+EXECUTOR_TOKEN_MISSING: Final = "ExecutorTokenMissing"  # noqa: S105 - no password
 
 # What the service decided.
 TASK_DEADLINE_EXCEEDED: Final = "TaskDeadlineExceeded"
@@ -75,6 +76,7 @@ REMEDIES: Final[dict[str, str]] = {
     SUSPENDED: "go on with it: argo resume (in the namespace and with the name that the workflow field has)",
     CLUSTER_UNREACHABLE: "make the API server and the namespace reachable again: the task goes on by itself",
     UNOBSERVED: "look at the Workflow, if it is there, for how it ended; run the task again if that is safe",
+    EXECUTOR_TOKEN_MISSING: "run: translator rbac NAMESPACE | kubectl apply -f - (the task then goes on)",
     TASK_DEADLINE_EXCEEDED: "raise args.timeout and the taskYaml's timeout: the smaller one counts",
     REVOKED: "none is needed: the task was cancelled on request",
     INVALID_TASK: "mend what the message names (translator validate shows all), and submit again",

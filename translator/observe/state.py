@@ -110,6 +110,8 @@ class TaskState:
             too (`translator.observe.ending.told`).
         suspended: somebody has suspended the Workflow.
         unseen: why the engine cannot see the Workflow; empty: it can, as far as is known.
+        waiting_reason: why the engine does not take the Workflow yet; empty: nothing keeps it.
+        waiting_message: one sentence to that reason.
     """
 
     task_id: str
@@ -126,6 +128,8 @@ class TaskState:
     ending: Ending | None = None
     suspended: bool = False
     unseen: str = ""
+    waiting_reason: str = ""
+    waiting_message: str = ""
 
     @property
     def final(self) -> bool:

@@ -78,6 +78,8 @@ def waits_for(state: TaskState) -> tuple[str, str]:
     """Return reason and message of what keeps the whole task from going on, or two empty texts."""
     if state.ending is not None:
         return "", ""
+    if state.waiting_reason:
+        return state.waiting_reason, state.waiting_message
     if state.unseen:
         return CLUSTER_UNREACHABLE, state.unseen
     if state.suspended:

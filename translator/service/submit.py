@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import structlog
 
-from translator.errors import PermanentError
+from translator.errors import PermanentError, TemporaryError
 from translator.observe import reasons
-from translator.observe.observation import Observation, Submitted, Verdict, WorkflowRef
+from translator.observe.observation import Observation, Submitted, Verdict, Waiting, WorkflowRef
 from translator.observe.reducer import observe
 from translator.observe.state import TaskState
 from translator.service import clock
@@ -25,6 +25,8 @@ from translator.task.model import Task
 from translator.task.problem import InvalidInput, Problem, Severity
 from translator.task.submission import parse_submission
 from translator.workflow.carried import carry
+
+_REVOKED = Verdict("Cancelled", reasons.REVOKED, "the task was revoked before it was submitted", ended=True)
 
 _log = structlog.get_logger()
 
@@ -103,8 +105,7 @@ class Submitter:
         if await self._is_held_back(task_id):
             return
         if not await self._store.begin(task_id):
-            message = "the task was revoked before it was submitted"
-            await self._end(record, Verdict("Cancelled", reasons.REVOKED, message, ended=True))
+            await self._end(record, _REVOKED)
             return
         try:
             task = stored_task(record)
@@ -117,6 +118,16 @@ class Submitter:
             _log.warning("task refused", error=e.message, reason=e.reason)
             await self._end(record, Verdict("Error", e.reason, e.message, ended=True))
             return
+        except TemporaryError as e:
+            if not e.reason:
+                raise
+            if record.revoked:
+                # begun, but the engine has just said that it has nothing of it
+                await self._end(record, _REVOKED)
+                return
+            if record.state.waiting_reason != e.reason:
+                await self._record(record, Waiting(e.reason, e.message))
+            raise
         submitted = Submitted(ref, self._url_of(ref), format_duration(task.deadline_ns))
         await self._record(record, submitted, ref, clock.unix() + task.deadline_ns / 1e9)
         self._metrics.submitted("taken")

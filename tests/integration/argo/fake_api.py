@@ -33,6 +33,7 @@ class FakeApi:
         faults: by (method, resource), handlers that answer the next requests in its place.
         logs: by (pod, container), what successive reads of the log give; the last one stays.
         history: watch events by resource, (version, event).
+        without_token: namespaces that lack the token of Argo's executor.
     """
 
     def __init__(self) -> None:
@@ -43,6 +44,7 @@ class FakeApi:
         self.objects: dict[str, dict[tuple[str, str], dict[str, Any]]] = defaultdict(dict)
         self.history: dict[str, list[tuple[int, str]]] = defaultdict(list)
         self.cuts: dict[str, int] = defaultdict(int)
+        self.without_token: set[str] = set()
         self.page = 500
         self.version = 100
         self.watching = asyncio.Condition()
@@ -153,6 +155,8 @@ class FakeApi:
         held = self.objects[resource]
         if verb == "GET" and not key[1]:
             return self._list(request, resource, key[0])
+        if verb == "POST" and request.query.get("dryRun"):
+            return self._dry_run(key[0], body)
         if verb == "POST":
             return await self._create(resource, (key[0], body["metadata"]["name"]), body)
         if key not in held:
@@ -162,6 +166,15 @@ class FakeApi:
         if verb == "DELETE":
             await self.remove(resource, key[1], key[0])
         return web.json_response(held.get(key, {"kind": "Status", "status": "Success"}))
+
+    def _dry_run(self, namespace: str, body: Any) -> web.Response:
+        """Only the executor's token is asked for: is it there?"""
+        name = body["metadata"]["name"]
+        assert body["type"] == "kubernetes.io/service-account-token"
+        if namespace in self.without_token:
+            return web.json_response(body, status=201)
+        said = status(409, f'secrets "{name}" already exists', "AlreadyExists")
+        return web.json_response(said, status=409)
 
     async def _create(self, resource: str, key: tuple[str, str], body: Any) -> web.Response:
         if key in self.objects[resource]:

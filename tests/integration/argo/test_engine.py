@@ -13,6 +13,7 @@ from tests.integration.argo.fake_api import FakeApi, says, sends, status
 from tests.integration.argo.followed import LABELS, REF, Follow, pod, workflow
 from translator.engine.argo.client import ApiServer, Stream
 from translator.engine.argo.engine import ArgoEngine
+from translator.engine.argo.executor_token import ExecutorTokens
 from translator.engine.argo.following import Following
 from translator.engine.argo.step_logs import UNSEEN, StepLogs
 from translator.engine.argo.watching import Pace
@@ -436,6 +437,64 @@ async def test_a_task_for_a_namespace_that_is_not_watched_is_refused(api: ApiSer
         await engine.submit(elsewhere)
     assert refused.value.reason == reasons.NAMESPACE_NOT_WATCHED
     await engine.close()
+
+
+def with_executor(name: str, namespace: str = "default") -> Rendered:
+    spec = {"executor": {"serviceAccountName": "executor"}}
+    metadata = {"namespace": namespace, "name": name}
+    return Rendered({"kind": "Workflow", "metadata": metadata, "spec": spec})
+
+
+async def test_a_workflow_whose_executor_has_no_token_is_not_made(
+    fake: FakeApi, api: ApiServer, pace: Pace
+) -> None:
+    engine = ArgoEngine(api, pace=pace)
+    fake.without_token.add("team-a")
+    waits = r"namespace team-a has no Secret executor\.service-account-token.*translator rbac team-a"
+    results = await asyncio.gather(
+        *(engine.submit(with_executor(f"w{n}", "team-a")) for n in range(9)), return_exceptions=True
+    )
+    for error in results:
+        assert isinstance(error, TemporaryError)
+        assert error.reason == reasons.EXECUTOR_TOKEN_MISSING
+        assert re.search(waits, error.message)
+    assert fake.objects["workflows"] == {}
+    dry = [query for verb, path, query in fake.requests if verb == "POST"]
+    assert dry == [{"dryRun": "All"}]  # one question for all of them
+    assert fake.objects["secrets"] == {}
+    for _ in range(2):
+        await engine.submit(with_executor("here"))
+    assert fake.count("POST", "/namespaces/default/secrets") == 1
+    # a Workflow that was made before the token went is followed
+    await fake.put("workflows", dict(with_executor("w0", "team-a").workflow))
+    assert (await engine.submit(with_executor("w0", "team-a"))).name == "w0"
+    await engine.close()
+
+
+async def test_what_is_known_of_a_token_gets_old(fake: FakeApi, api: ApiServer) -> None:
+    clock = [0.0]
+    tokens = ExecutorTokens(api, lambda: clock[0])
+    fake.without_token.add("team-a")
+    assert await tokens.missing("team-a", "executor")
+    fake.without_token.clear()
+    clock[0] = 4.9
+    assert await tokens.missing("team-a", "executor")
+    clock[0] = 5.0
+    assert not await tokens.missing("team-a", "executor")
+    fake.without_token.add("team-a")
+    clock[0] = 304.9
+    assert not await tokens.missing("team-a", "executor")
+    clock[0] = 305.0
+    assert await tokens.missing("team-a", "executor")
+
+
+async def test_where_nobody_tells_of_the_token_the_workflow_is_made(fake: FakeApi, api: ApiServer) -> None:
+    for words in ("exceeded quota: x", 'User "x" cannot create resource "secrets"'):
+        fake.faults["POST", "secrets"].append(says(403, status(403, words)))
+        assert not await ExecutorTokens(api).missing("default", "executor")
+    fake.faults["POST", "secrets"].append(says(503, status(503, "away")))
+    with pytest.raises(TemporaryError, match="away"):
+        await ExecutorTokens(api).missing("default", "executor")
 
 
 async def test_a_namespace_that_is_taken_off_the_list_is_watched_while_tasks_run_in_it(

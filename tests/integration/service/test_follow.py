@@ -110,6 +110,32 @@ async def test_a_revocation_wins_over_a_step_that_fails_by_it(troubled):
         assert round_.lines("t1") == ["up"]
 
 
+def lacks_the_token():
+    return TemporaryError("no Secret", reason="ExecutorTokenMissing", retry_after=0.05)
+
+
+async def test_a_task_that_waits_for_what_somebody_must_make_says_so_and_goes_on(troubled):
+    async with troubled(submit=[lacks_the_token() for _ in range(3)]) as round_:
+        await round_.post(cloud_task("t1", "echo up"))
+        assert (await round_.outcome("t1"))["phase"] == "Succeeded"
+        assert statuses(round_)[:3] == [
+            ("Pending", None),
+            ("Pending", "ExecutorTokenMissing"),
+            ("Pending", None),
+        ]
+
+
+async def test_a_task_that_waits_for_what_somebody_must_make_can_be_revoked(troubled):
+    async with troubled(submit=[lacks_the_token() for _ in range(1000)]) as round_:
+        await round_.post(cloud_task("t1", "echo never"))
+        async for event in round_.stand_in.events():
+            if event.get("reason") == "ExecutorTokenMissing":
+                break
+        await round_.post(revoke("t1"))
+        assert (await round_.outcome("t1"))["phase"] == "Cancelled"
+        assert round_.lines("t1") == []
+
+
 class Blinded(LocalEngine):
     """Sees nothing any more after a step's first line, until it is given its sight back."""
 

@@ -13,6 +13,7 @@ from translator.observe.observation import (
     Submitted,
     Verdict,
     Visibility,
+    Waiting,
     WorkflowGone,
     WorkflowRef,
     WorkflowSeen,
@@ -712,6 +713,18 @@ def test_a_suspended_workflow_says_so_until_it_is_resumed():
     reasons_told = [event.body.get("reason", "") for event in events if event.kind == "status"]
     assert reasons_told == ["", "Suspended", ""]
     assert "argo resume" in events[1].body["remedy"]
+
+
+def test_what_keeps_a_task_from_its_workflow_is_told_once_and_forgotten_when_it_has_one():
+    waits = Waiting("ExecutorTokenMissing", "no Secret")
+    _, events = run(["a"], [waits, waits, Submitted(REF), waits])
+    first, second, third = [event.body for event in events]
+    assert first == {"phase": "Pending"}
+    assert (second["phase"], second["reason"], second["message"]) == (
+        "Pending", "ExecutorTokenMissing", "no Secret",
+    )  # fmt: skip
+    assert "translator rbac" in second["remedy"]
+    assert third == {"phase": "Pending", "workflow": REF.as_json()}
 
 
 def test_what_cannot_be_seen_says_so_until_it_is_seen_again():

@@ -97,9 +97,11 @@ class ApiServer:
         with around(step):
             return await self._json(call, "POST", path, query, body)
 
-    async def ask(self, call: Call, path: str, question: Mapping[str, Any]) -> dict[str, Any]:
-        """POST a question that makes nothing, such as an access review; see `get`."""
-        return await self._json(call, "POST", path, None, question)
+    async def ask(
+        self, call: Call, path: str, question: Mapping[str, Any], query: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """POST a question that makes nothing, such as an access review or a dry run; see `get`."""
+        return await self._json(call, "POST", path, query, question)
 
     async def patch(self, step: Step, call: Call, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """PATCH an object with a JSON merge patch; see `post`."""

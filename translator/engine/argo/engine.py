@@ -14,6 +14,7 @@ from translator.engine.argo.answers import Call
 from translator.engine.argo.cancel import delete_unfinished_pods, order_shutdown
 from translator.engine.argo.client import ApiServer
 from translator.engine.argo.creating import found
+from translator.engine.argo.executor_token import ExecutorTokens, executor_of, waits_for_token
 from translator.engine.argo.following import Following, Means
 from translator.engine.argo.listing import holdings
 from translator.engine.argo.objects import ARGO, CORE, collection, uid, workflow_path
@@ -91,6 +92,7 @@ class ArgoEngine:
         self._now = now
         self._watches = Watches(api, namespaces, pace, self._keep_doing, on_list)
         self._means = Means(api=api, watches=self._watches, slots=Slots(logs_at_once), pace=pace, now=now)
+        self._tokens = ExecutorTokens(api)
         self._ending: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -145,7 +147,13 @@ class ArgoEngine:
         return ()
 
     async def submit(self, rendered: Rendered) -> WorkflowRef:
-        """Create the objects, or adopt those of an earlier call; see `translator.engine.argo.submit`."""
+        """Create the objects, or adopt those of an earlier call; see `translator.engine.argo.submit`.
+
+        Raises:
+            TemporaryError: the same call may succeed later, with the reason ``ExecutorTokenMissing`` once
+                somebody has made what the executor needs.
+            PermanentError: the cluster will not have it, or has another object of that name.
+        """
         if not self._watches.covers(rendered.namespace):
             raise PermanentError(
                 f"tasks may not run in the namespace {rendered.namespace}: argo.namespaces has only "
@@ -153,6 +161,12 @@ class ArgoEngine:
                 reason=reasons.NAMESPACE_NOT_WATCHED,
                 remedy=reasons.remedy(reasons.NAMESPACE_NOT_WATCHED),
             )
+        account = executor_of(rendered.workflow)
+        if account and await self._tokens.missing(rendered.namespace, account):
+            call = Call("get", "workflows", rendered.namespace, rendered.name)
+            # one that was made before the token went is followed all the same
+            if await found(self._api, call, workflow_path(rendered.namespace, rendered.name)) is None:
+                raise waits_for_token(rendered.namespace, account)
         return await submit(self._api, rendered)
 
     async def follow(
