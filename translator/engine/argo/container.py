@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Mapping
+from itertools import pairwise, takewhile
 from typing import Any
 
 from translator.engine.argo.objects import Key, has_terminated, uid
@@ -28,7 +29,7 @@ class Container:
         self.pod_uid = uid(pod)
         self.name = name
         self.step = step
-        self.tells_start = _executor_version(pod) >= 4
+        self.tells_start = _executor_version(pod) >= 4 and _executor_tells(pod, name)
         """Whether the log begins with a line of Argo's executor: without it the beginning is lost."""
         self.id = ""
         self.exit_code: int | None = None
@@ -60,6 +61,17 @@ class Container:
         finally:
             over.cancel()
             pausing.cancel()
+
+
+def _executor_tells(pod: Mapping[str, Any], name: str) -> bool:
+    """Whether the container's executor writes its first line, as text, which depends on its options.
+
+    Argo's controller hands on its own: ``argoexec emissary --loglevel info --log-format text … -- command``.
+    """
+    containers = pod.get("spec", {}).get("containers") or ()
+    command = next((c.get("command") or () for c in containers if c["name"] == name), ())
+    given = dict(pairwise(takewhile(lambda word: word != "--", command)))
+    return given.get("--loglevel", "info") in ("debug", "info") and given.get("--log-format") != "json"
 
 
 def _executor_version(pod: Mapping[str, Any]) -> int:

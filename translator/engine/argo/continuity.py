@@ -31,12 +31,13 @@ LEAP_S = 9.0
 DOUBTS = 3
 """Readings that must end with the same line where one may have been cut off."""
 
-HELD = 16 * 1024
-"""Bytes of a log's beginning that wait for the first line of Argo's executor: it starts the user's process
-and writes that line at the same time, so on a busy node lines of the user's come before it."""
-
 UNROTATED = 1024 * 1024
 """Bytes: no kubelet rotates a smaller log (its default is 10 MiB), so all of it came in one piece."""
+
+HELD_S = 30.0
+"""Seconds for which a log's beginning waits for the first line of Argo's executor. The executor starts the
+user's process before it writes that line, so on a busy node lines of the user's come before it: as many as
+the process can write until the executor gets its turn (300 KB were seen). Up to `UNROTATED` they wait."""
 
 HEADLESS = "the log was rotated before anybody could read it"
 ROTATED = "the log was rotated while nobody read it"
@@ -65,6 +66,7 @@ class Continuity:
             where it belongs.
         confirmed: that reading is known to have come to its file's end.
         from_start: times cannot be trusted, so the log is to be read from its start.
+        waited: lines have waited for the first one of Argo's executor, in vain.
     """
 
     def __init__(self, cursor: Cursor, *, tells_start: bool) -> None:
@@ -80,6 +82,7 @@ class Continuity:
         self.before: Stretch | None = None
         self.confirmed = False
         self.from_start = False
+        self.waited = False
 
     @property
     def received(self) -> int:
@@ -199,7 +202,7 @@ class Continuity:
 
     def may_begin_later(self, stretch: Stretch, cursor: Cursor) -> bool:
         """Whether the executor's first line may still come, so that the lines before it are to wait."""
-        return self._received < HELD and self.is_headless(stretch, cursor)
+        return stretch.size < UNROTATED and not self.waited and self.is_headless(stretch, cursor)
 
     def judge_end(self, stretch: Stretch, before: Stretch | None, newest: str | None) -> End:
         """Judge a reading of an ended container's log, which may have been cut off.

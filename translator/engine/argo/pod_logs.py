@@ -20,7 +20,15 @@ import structlog
 from translator.engine.argo.answers import RefusedError, UnavailableError
 from translator.engine.argo.client import ApiServer
 from translator.engine.argo.container import Container
-from translator.engine.argo.continuity import CUT_OFF, HEADLESS, ROTATED, TOLD_S, Continuity, End
+from translator.engine.argo.continuity import (
+    CUT_OFF,
+    HEADLESS,
+    HELD_S,
+    ROTATED,
+    TOLD_S,
+    Continuity,
+    End,
+)
 from translator.engine.argo.log_requests import LogRequests
 from translator.engine.argo.outlet import LogObservation
 from translator.engine.argo.slots import Slots
@@ -86,6 +94,7 @@ class PodLog:
         self._failures = 0
         self._stalled = False
         self._taken = True
+        self._held_until: asyncio.TimerHandle | None = None
 
     @property
     def cursor(self) -> dict[str, Any]:
@@ -126,16 +135,17 @@ class PodLog:
         asked = self._requests.read(follow=follow, since=since)
         async with asked as stream, self._kept_going(stream, stretch, follow=follow):
             continuity.before = None
-            held: Sequence[Line] = ()
             async for chunk in stream:
-                fresh = [*held, *stretch.feed(chunk)]
-                held = ()
+                stretch.held += stretch.feed(chunk)
+                if continuity.may_begin_later(stretch, self._cursor):
+                    continuity.receive(len(chunk))
+                    if follow and stretch.held:
+                        self._wait_for_start(stream)
+                    continue
+                fresh, stretch.held = stretch.held, []
                 told = follow and continuity.is_told(stretch)
                 leapt = continuity.leap(fresh, stretch, self._cursor.last, _now()) if told else None
                 continuity.receive(len(chunk))
-                if leapt is None and continuity.may_begin_later(stretch, self._cursor):
-                    held = fresh  # lost with the connection, they are read again: the cursor has not moved
-                    continue
                 self._taken = False
                 await self._give(fresh[:leapt], stretch, before)
                 self._taken = True
@@ -143,7 +153,6 @@ class PodLog:
                     continuity.look_behind(await self._requests.newest(), stretch)
                     stream.stop()
                     break
-            await self._give(held, stretch, before)
         if stream.stopped and not self._stalled:
             return False
         if stretch.strange:
@@ -191,7 +200,22 @@ class PodLog:
 
         async with stopped_when_stalled(progress, self._newest_if_rotated, stop):
             with self._slots.limit(TURN_S, stream.stop):
-                yield
+                try:
+                    yield
+                finally:
+                    if self._held_until is not None:
+                        self._held_until.cancel()
+                        self._held_until = None
+
+    def _wait_for_start(self, stream: Stream) -> None:
+        """Lines wait for the executor's first one; after some time they do no more, and are read again."""
+
+        def give_up() -> None:
+            self._continuity.waited = True
+            stream.stop()
+
+        if self._held_until is None:
+            self._held_until = asyncio.get_running_loop().call_later(HELD_S, give_up)
 
     async def _newest_if_rotated(self) -> str:
         """The time of the newest line, of a log that is large enough to have been rotated."""

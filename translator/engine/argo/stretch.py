@@ -23,9 +23,15 @@ class Stretch:
 
     Args:
         cursor: up to where lines were delivered.
+
+    Attributes:
+        size: the bytes that came.
+        held: new lines that wait for more; with the connection they are lost, and are read again.
     """
 
     def __init__(self, cursor: Cursor) -> None:
+        self.size = 0
+        self.held: list[Line] = []
         self._lines = UserLines()
         self._join = Join(cursor)
         self._first = b""
@@ -79,6 +85,7 @@ class Stretch:
 
     def feed(self, chunk: bytes) -> Sequence[Line]:
         """Take the next bytes; return the user's lines in them that are new."""
+        self.size += len(chunk)
         if b" " not in self._first:
             self._first += chunk[:100]
         done, end, rest = chunk.rpartition(b"\n")
@@ -94,7 +101,8 @@ class Stretch:
         Args:
             exit_code: of the container, where it is known.
         """
-        return self._join.feed(self._lines.end(exit_code))
+        held, self.held = self.held, []
+        return [*held, *self._join.feed(self._lines.end(exit_code))]
 
     def begin(self) -> Sequence[Line]:
         """Take it that this is a newer file, all of it new: return what has waited."""

@@ -129,14 +129,14 @@ class Kubelet:
     async def _send(
         self, lines: list[tuple[str, bytes]], since: str, cut: asyncio.Event
     ) -> AsyncIterator[bytes]:
-        for at in range(0, len(lines), self.chunk):
-            chunk = b"".join(line for stamp, line in lines[at : at + self.chunk] if stamp >= since)
+        sent = [line for stamp, line in lines if stamp >= since]
+        for at in range(0, len(sent), self.chunk):
+            chunk = b"".join(sent[at : at + self.chunk])
             if self.pace:
                 await asyncio.sleep(self.pace)
             if cut.is_set():
                 return
-            if chunk:
-                yield chunk
+            yield chunk
 
     async def _follow(self, since: str, cut: asyncio.Event) -> AsyncIterator[bytes]:
         at, watched = 0, 0

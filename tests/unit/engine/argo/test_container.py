@@ -30,6 +30,29 @@ def test_whether_the_executor_tells_its_start_is_known_by_its_tag(image: str | N
     assert container(image).tells_start is tells
 
 
+@pytest.mark.parametrize(
+    ("options", "tells"),
+    [
+        ([], True),
+        (["--loglevel", "info", "--log-format", "text"], True),
+        (["--loglevel", "debug", "--log-format", "text"], True),
+        (["--loglevel", "warn", "--log-format", "text"], False),
+        (["--loglevel", "error", "--log-format", "text"], False),
+        (["--loglevel", "info", "--log-format", "json"], False),
+    ],
+)
+def test_an_executor_that_logs_otherwise_tells_no_start(options: list[str], tells: bool) -> None:
+    command = ["/var/run/argo/argoexec", "emissary", *options, "--", "tool", "--loglevel", "error"]
+    pod = {
+        "metadata": {"name": "p", "namespace": "default", "uid": "u"},
+        "spec": {
+            "initContainers": [{"name": "init", "image": "quay.io/argoproj/argoexec:v4.1.2"}],
+            "containers": [{"name": "wait"}, {"name": "main", "command": command}],
+        },
+    }
+    assert Container(Key("default", "w"), pod, "main", "build").tells_start is tells
+
+
 def test_a_container_is_over_when_it_has_ended() -> None:
     one = container()
     one.see({"containerID": "c1", "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}}})

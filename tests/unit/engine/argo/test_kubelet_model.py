@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.unit.engine.argo.kubelet import CHECK_S, Kubelet, VirtualLoop
 from translator.engine.argo import continuity
 from translator.engine.argo.container import Container
+from translator.engine.argo.continuity import HEADLESS
 from translator.engine.argo.objects import Key
 from translator.engine.argo.outlet import LogObservation
 from translator.engine.argo.pod_logs import PodLog
@@ -101,7 +102,7 @@ def said(message: str) -> str:
 
 
 async def run(
-    script: list[Any], *, chunk: int, pace: float, tick: float, late: float, killed: bool
+    script: list[Any], *, chunk: int, pace: float, tick: float, late: float, killed: bool, ahead: int
 ) -> tuple[int, list[Any]]:
     kubelet = Kubelet(limit=LIMIT, chunk=chunk, pace=pace)
     reading = Reading(kubelet)
@@ -113,9 +114,11 @@ async def run(
             await asyncio.sleep(CHECK_S)
 
     rotating = asyncio.ensure_future(rotate())
+    for written in range(ahead):  # the process has its turn before the executor that started it
+        kubelet.write(f"{written:06d}")
     kubelet.write(said("waiting for signals"))
     reading.start()
-    written = 0
+    written = ahead
     for wait, (what, much, how) in script:
         await asyncio.sleep(wait)
         if what == "write":
@@ -136,6 +139,8 @@ async def run(
     assert reading.task is not None
     await reading.task
     rotating.cancel()
+    if len(kubelet.files) == 1:
+        assert not [seen for seen in reading.got if isinstance(seen, LogGap) and seen.why == HEADLESS]
     return written, reading.got
 
 
@@ -163,12 +168,13 @@ def check(written: int, got: list[LogObservation]) -> None:
     tick=st.floats(0, CHECK_S),
     late=st.sampled_from([0.0, 0.5, 3.0, 8.0]),
     killed=st.booleans(),
+    ahead=st.sampled_from([0, 0, 1, 30]),
 )
-def test_no_line_is_lost_without_a_word_and_none_comes_twice(script, chunk, pace, tick, late, killed):
+def test_no_line_is_lost_without_a_word_and_none_comes_twice(script, chunk, pace, tick, late, killed, ahead):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(continuity, "UNROTATED", LIMIT)
         with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-            story = run(script, chunk=chunk, pace=pace, tick=tick, late=late, killed=killed)
+            story = run(script, chunk=chunk, pace=pace, tick=tick, late=late, killed=killed, ahead=ahead)
             written, got = runner.run(asyncio.wait_for(story, LONGEST_S))
             if killed and not any(isinstance(seen, LogLines) and seen.lines for seen in got):
                 return  # of a process that was killed an empty log may be all
