@@ -79,12 +79,13 @@ class Cluster:
         changed = {f"codo.dev/{key.replace('_', '-')}": value for key, value in labels.items()}
         await self.patch(kind, name, {"metadata": {"labels": changed}})
 
-    async def unlabel(self, kind: str, name: str) -> None:
-        """Take every label of `codo.dev/` away."""
+    async def unlabel(self, kind: str, name: str, prefix: str = "codo.dev/") -> None:
+        """Take every label with this prefix away."""
         found = await self.get(kind, name)
         assert found is not None
-        ours = {key: None for key in found["metadata"].get("labels", {}) if key.startswith("codo.dev/")}
-        await self.patch(kind, name, {"metadata": {"labels": ours}})
+        taken = {key: None for key in found["metadata"].get("labels", {}) if key.startswith(prefix)}
+        assert taken, found["metadata"]
+        await self.patch(kind, name, {"metadata": {"labels": taken}})
 
     async def delete(self, kind: str, name: str, *more: str) -> None:
         await self.run("delete", kind, name, "--wait=false", *more)

@@ -245,6 +245,48 @@ async def labels_removed_from_the_pod(stage: Stage) -> None:
     assert (story.ended, story.needless) == (("Succeeded", ""), [])
 
 
+async def argo_s_own_label_is_removed_from_the_pod(stage: Stage) -> None:
+    """Argo, which finds its pods by it, may say that the pod is gone; the task ends all the same."""
+    scene = stage.shared
+    work, workflow = await scene.begin(Step("s1", 100, pause=0.1), Step("s2"))
+    pod = await scene.cluster.pod(workflow)
+    await scene.cluster.unlabel("pod", pod, "workflows.argoproj.io/workflow")
+    story = await scene.ended(work, 90)
+    assert story.ended == ("Succeeded", ""), story.final
+
+
+async def labels_removed_while_nobody_looks(stage: Stage) -> None:
+    async with stage.own() as scene:
+        work, workflow = await scene.begin(Step("s1", 150, pause=0.1), Step("s2"))
+        await scene.service.kill()
+        await scene.cluster.unlabel("workflow", workflow)
+        await scene.cluster.unlabel("pod", await scene.cluster.pod(workflow))
+        await scene.service.start()
+        await scene.service.ready()
+        story = await scene.ended(work, 90)
+        assert (story.ended, story.needless) == (("Succeeded", ""), [])
+        await scene.let_go(workflow)
+        found = await scene.cluster.get("workflow", workflow)
+        assert found is not None
+        assert any(key.startswith("codo.dev/") for key in found["metadata"]["labels"])
+
+
+async def labels_changed_while_nobody_looks(stage: Stage) -> None:
+    """Another task's, another shard's, another attempt's: none of it is believed."""
+    async with stage.own() as scene:
+        work, workflow = await scene.begin(Step("s1", 150, pause=0.1), Step("s2"))
+        pod = await scene.cluster.pod(workflow)
+        await scene.service.kill()
+        changed = {"task_id": "somebody-else", "shard": "999", "attempt": "7"}
+        await scene.cluster.label("workflow", workflow, **changed)
+        await scene.cluster.label("pod", pod, **changed, step="s2")
+        await scene.service.start()
+        await scene.service.ready()
+        story = await scene.ended(work, 90)
+        assert (story.ended, story.needless) == (("Succeeded", ""), [])
+        await scene.let_go(workflow)
+
+
 async def labels_removed_and_revoked(stage: Stage) -> None:
     scene = stage.shared
     work, workflow = await scene.begin(Step("s1", 600, pause=0.1), Step("s2"))
@@ -503,6 +545,9 @@ SCENES: dict[Callable[[Stage], Awaitable[None]], str] = {
     labels_changed_on_the_workflow: "",
     labels_removed_from_the_pod: "",
     labels_removed_and_revoked: "",
+    argo_s_own_label_is_removed_from_the_pod: "",
+    labels_removed_while_nobody_looks: "",
+    labels_changed_while_nobody_looks: "",
     the_pod_is_deleted: "",
     the_workflow_is_deleted: "",
     the_workflow_is_deleted_while_its_pod_is_pending: "",

@@ -79,7 +79,7 @@ def read(workflow: Mapping[str, Any]) -> WorkflowSight:
     nodes of a containerSet's pod.
     """
     metadata, spec, status = workflow["metadata"], workflow.get("spec", {}), workflow.get("status") or {}
-    nodes = _nodes(status)
+    nodes = all_nodes(status)
     root = nodes.get(metadata["name"], {}) if nodes is not None else {}
     phase, message = status.get("phase") or "", status.get("message") or ""
     if nodes and phase not in _FINAL and root.get("phase") in _FINAL:
@@ -106,7 +106,8 @@ def exit_code(message: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def _nodes(status: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def all_nodes(status: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return a Workflow's nodes by id; None where Argo keeps them elsewhere, or they cannot be read."""
     if status.get("nodes"):
         nodes: Mapping[str, Any] = status["nodes"]
         return nodes

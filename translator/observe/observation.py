@@ -32,6 +32,15 @@ class WorkflowRef:
 
 
 @dataclass(frozen=True, slots=True)
+class AttemptRef:
+    """An attempt as the service knows it, whatever somebody has made of its objects' labels."""
+
+    task_id: str
+    agent_id: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
 class Holding:
     """A Workflow that an engine has, and what can be said of it without reading all of it.
 

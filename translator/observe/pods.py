@@ -14,8 +14,11 @@ MISSING_ANNOTATION: Final = "codo.dev/missing"
 """Of a pod that was ended since it could not start: which object its volumes lack. The kubelet says so in an
 Event only, which goes after an hour and which nobody may read."""
 
-_NODE_NAME: Final = "workflows.argoproj.io/node-name"
-_WORKFLOW: Final = "workflows.argoproj.io/workflow"
+WORKFLOW_LABEL: Final = "workflows.argoproj.io/workflow"
+"""Argo puts the Workflow's name on each of its pods."""
+
+NODE_NAME: Final = "workflows.argoproj.io/node-name"
+"""Annotation that Argo puts on each pod that runs a node."""
 
 _EXECUTORS: Final = frozenset({"init", "wait"})
 _MAIN: Final = "main"
@@ -43,13 +46,25 @@ def read(pod: Mapping[str, Any], *, gone: bool = False) -> dict[str, PodSight]:
 
 
 def step_of(pod: Mapping[str, Any]) -> str:
-    """Return the one step that a pod runs, or an empty text where it runs all of them."""
+    """Return the one step that a pod runs, or an empty text where it runs all of them.
+
+    The name that Argo gave its node goes first: labels are easily edited.
+    """
     metadata = pod.get("metadata", {})
-    labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
-    if STEP_LABEL in labels:
-        return str(labels[STEP_LABEL])
-    node = str(annotations.get(_NODE_NAME, ""))
-    return node.removeprefix(str(labels.get(_WORKFLOW, ""))).removeprefix(".")
+    workflow = workflow_of(pod)
+    node = str((metadata.get("annotations") or {}).get(NODE_NAME, ""))
+    if workflow and node.startswith(f"{workflow}."):
+        return node.removeprefix(f"{workflow}.")
+    return str((metadata.get("labels") or {}).get(STEP_LABEL, ""))
+
+
+def workflow_of(pod: Mapping[str, Any]) -> str:
+    """Return the name of a pod's Workflow, by its owner or else by Argo's label; empty: it is not Argo's."""
+    metadata = pod.get("metadata", {})
+    for owner in metadata.get("ownerReferences") or ():
+        if owner.get("kind") == "Workflow" and owner.get("name"):
+            return str(owner["name"])
+    return str((metadata.get("labels") or {}).get(WORKFLOW_LABEL, ""))
 
 
 def _sight(pod: Mapping[str, Any], container: str, *, shared: bool, gone: bool) -> PodSight:

@@ -13,7 +13,15 @@ from translator.errors import PermanentError, TemporaryError, TranslatorError
 from translator.observe import reasons
 from translator.observe.event import Event, Kind, encode
 from translator.observe.masking import Mask
-from translator.observe.observation import LogEnd, LogGap, Observation, Verdict, WorkflowGone, WorkflowRef
+from translator.observe.observation import (
+    AttemptRef,
+    LogEnd,
+    LogGap,
+    Observation,
+    Verdict,
+    WorkflowGone,
+    WorkflowRef,
+)
 from translator.observe.reducer import observe
 from translator.observe.state import TaskState
 from translator.observe.telling import UNREAD
@@ -123,7 +131,9 @@ class Attempt:
     async def _watch(self) -> None:
         ended = _Ended(None)
         try:
-            async for seen in self._engine.follow(self._ref, self._record.state.cursors):
+            state = self._record.state
+            of = AttemptRef(state.task_id, state.agent_id, state.attempt)
+            async for seen in self._engine.follow(self._ref, state.cursors, of):
                 await self._queue.put(seen)
         except Exception as e:  # noqa: BLE001 - it is raised again where the state is stored
             ended = _Ended(e)

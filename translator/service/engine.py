@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Mapping, MutableMapping
 from typing import Any, Protocol
 
-from translator.observe.observation import Holding, Observation, WorkflowRef
+from translator.observe.observation import AttemptRef, Holding, Observation, WorkflowRef
 from translator.workflow.rendered import Rendered
 
 
@@ -25,13 +25,15 @@ class Engine(Protocol):
         """Create the objects, or adopt those of an earlier call without an answer (same name and hash)."""
 
     def follow(
-        self, ref: WorkflowRef, cursors: Mapping[str, Mapping[str, Any]]
+        self, ref: WorkflowRef, cursors: Mapping[str, Mapping[str, Any]], attempt: AttemptRef | None = None
     ) -> AsyncIterator[Observation]:
         """Yield all that can be seen of one Workflow, from now on, until the caller stops.
 
         Args:
             ref: the Workflow.
             cursors: the last stored log cursor of each step, from which its log is resumed.
+            attempt: the Workflow's; what somebody edits of the labels that follow from it is put back. None:
+                nothing is.
         """
 
     async def terminate(self, ref: WorkflowRef) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from translator.observe.event import Event, Phase
 from translator.observe.masking import Mask
-from translator.observe.observation import Observation, Submitted, Verdict
+from translator.observe.observation import AttemptRef, Observation, Submitted, Verdict
 from translator.observe.reasons import REVOKED, TASK_DEADLINE_EXCEEDED
 from translator.observe.reducer import begin, observe
 from translator.service import clock
@@ -100,8 +100,9 @@ class Trial:
             self._start(self._end(Verdict("Cancelled", REVOKED, why)))
 
     async def _follow(self) -> None:
+        attempt = AttemptRef(self._task.task_id, self._task.agent_id, 1)
         try:
-            async for observation in self._engine.follow(self._ref, {}):
+            async for observation in self._engine.follow(self._ref, {}, attempt):
                 await self._seen.put(observation)
         except Exception as error:  # noqa: BLE001 - it is raised again in run()
             await self._seen.put(error)

@@ -76,12 +76,13 @@ def carried(workflow: Mapping[str, Any]) -> Carried | None:
     steps = _steps(spec)
     began = (workflow.get("status") or {}).get("startedAt") or ""
     try:
+        named = names.attempt_of(metadata["name"], annotations[names.TASK_ID])
         submission = json.loads(annotations[names.SUBMISSION])
         seconds = spec.get("activeDeadlineSeconds")
         found = Carried(
             task_id=annotations[names.TASK_ID],
             agent_id=annotations[names.AGENT_ID],
-            attempt=int((metadata.get("labels") or {})[names.ATTEMPT]),
+            attempt=named or int((metadata.get("labels") or {})[names.ATTEMPT]),
             installation=annotations[names.INSTALLATION],
             content_hash=submission["hash"],
             args=submission.get("args"),

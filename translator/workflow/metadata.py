@@ -16,12 +16,7 @@ MAX_SHOWN_BYTES = 240 * 1024
 
 def labels(task: Task, attempt: int, options: Options) -> dict[str, str]:
     """What the objects and pods of an attempt are found by."""
-    return {
-        names.TASK_ID: names.label_value(task.task_id),
-        names.AGENT_ID: names.label_value(task.agent_id),
-        names.ATTEMPT: str(attempt),
-        names.SHARD: str(names.shard(task.task_id, options.shards)),
-    }
+    return names.labels(task.task_id, task.agent_id, attempt, options.shards)
 
 
 def workflow_metadata(task: Task, attempt: int, options: Options, faults: Faults) -> m.ObjectMeta:

@@ -63,6 +63,25 @@ def workflow_name(task_id: str, attempt: int) -> str:
     return f"{start}{_hashed(task_id, MAX_NAME - len(start) - len(end))}{end}"
 
 
+def labels(task_id: str, agent_id: str, attempt: int, shards: int) -> dict[str, str]:
+    """What the objects and pods of an attempt are found by, where tasks are split into so many shards."""
+    return {
+        TASK_ID: label_value(task_id),
+        AGENT_ID: label_value(agent_id),
+        ATTEMPT: str(attempt),
+        SHARD: str(shard(task_id, shards)),
+    }
+
+
+def attempt_of(workflow: str, task_id: str) -> int | None:
+    """The attempt of a task's Workflow by its name, which nobody can edit; None: it is another's name."""
+    number = workflow.rpartition("-a")[2]
+    # int() takes more than a name holds: signs, blanks and underscores
+    if not re.fullmatch(r"[1-9][0-9]{0,17}", number) or workflow_name(task_id, int(number)) != workflow:
+        return None
+    return int(number)
+
+
 def files_name(workflow: str) -> str:
     """The name of the ConfigMap that holds a Workflow's literal text."""
     return f"{workflow}-files"

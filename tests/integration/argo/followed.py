@@ -6,11 +6,18 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from translator.observe.observation import Observation, WorkflowRef
+from translator.observe.observation import AttemptRef, Observation, WorkflowRef
 from translator.service.engine import Engine
 
 REF = WorkflowRef("default", "w", "uid-w")
-LABELS = {"codo.dev/task-id": "t", "workflows.argoproj.io/workflow": "w"}
+ATTEMPT = AttemptRef("t", "agent", 1)
+LABELS = {
+    "codo.dev/task-id": "t",
+    "codo.dev/agent-id": "agent",
+    "codo.dev/attempt": "1",
+    "codo.dev/shard": "61",
+    "workflows.argoproj.io/workflow": "w",
+}
 
 
 def workflow(phase: str = "Running", nodes: dict[str, str] | None = None, **metadata: Any) -> dict[str, Any]:
@@ -55,7 +62,7 @@ class Follow:
 
     def __init__(self, engine: Engine, cursors: dict[str, Any] | None = None) -> None:
         self.seen: list[Observation] = []
-        self._observations = engine.follow(REF, cursors or {})
+        self._observations = engine.follow(REF, cursors or {}, ATTEMPT)
 
     async def until(self, holds: Callable[[Observation], bool]) -> None:
         async with asyncio.timeout(30):

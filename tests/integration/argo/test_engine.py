@@ -295,14 +295,30 @@ async def test_a_pod_whose_end_nobody_saw_may_have_run(fake: FakeApi, engine: Ar
     await follow.close()
 
 
-@pytest.mark.parametrize(
-    "labels", [{"workflows.argoproj.io/workflow": "w"}, {**LABELS, "codo.dev/task-id": "x"}]
-)
-async def test_labels_that_somebody_changes_are_put_back(
+STEP_POD = {"codo.dev/step-timeout": "1h", "workflows.argoproj.io/node-name": "w.a"}
+"""Annotations that a step's pod has, beside its labels."""
+
+OURS = {key: text for key, text in LABELS.items() if key.startswith("codo.dev/")}
+EDITED: dict[str, dict[str, str]] = {
+    "ours are gone": {"workflows.argoproj.io/workflow": "w"},
+    "ours are changed": {**LABELS, "codo.dev/task-id": "x", "codo.dev/shard": "7", "codo.dev/step": "b"},
+    "argo's is gone": OURS,
+    "all are gone": {},
+}
+
+
+def edited(thing: dict[str, Any], labels: dict[str, str]) -> dict[str, Any]:
+    """The object with these labels alone, its owner as Kubernetes writes it."""
+    owner = {"ownerReferences": [{"kind": "Workflow", "name": "w", "uid": "uid-w"}]}
+    return {**thing, "metadata": {**thing["metadata"], **owner, "labels": labels}}
+
+
+@pytest.mark.parametrize("labels", EDITED.values(), ids=EDITED.keys())
+async def test_labels_that_somebody_edits_are_put_back(
     fake: FakeApi, engine: ArgoEngine, labels: dict[str, str]
 ) -> None:
     await fake.put("workflows", workflow("Running", {"a": "Running"}))
-    await fake.put("pods", pod("a"))
+    await fake.put("pods", pod("a", **STEP_POD))
     fake.logs["w-a", "main"].append(sends(then="hang"))
     await engine.start()
     await fake.watched("workflows")
@@ -312,22 +328,72 @@ async def test_labels_that_somebody_changes_are_put_back(
     going = asyncio.create_task(follow.next(WorkflowGone))
     for resource, name in (("workflows", "w"), ("pods", "w-a")):
         thing = fake.objects[resource]["default", name]
-        before = dict(thing["metadata"]["labels"])
-        changed = {**thing, "metadata": {**thing["metadata"], "labels": labels}}
-        fake.objects[resource]["default", name] = changed
+        before = OURS if resource == "workflows" else dict(thing["metadata"]["labels"])
+        changed = fake.objects[resource]["default", name] = edited(thing, labels)
         fake.version += 1
-        last = {**thing, "metadata": {**thing["metadata"], "resourceVersion": str(fake.version)}}
-        await fake.tell(resource, {"type": "DELETED", "object": last})
+        version = str(fake.version)
+        selected = "codo.dev/task-id" in labels
+        last = changed if selected else thing
+        last = {**last, "metadata": {**last["metadata"], "resourceVersion": version}}
+        await fake.tell(resource, {"type": "MODIFIED" if selected else "DELETED", "object": last})
         async with asyncio.timeout(5):
             await fake.until(
                 lambda resource=resource, name=name, before=before: (
-                    fake.objects[resource]["default", name]["metadata"]["labels"] == before
+                    before.items() <= fake.objects[resource]["default", name]["metadata"]["labels"].items()
                 )
             )
     going.cancel()
     await asyncio.gather(going, return_exceptions=True)
     assert follow.of(WorkflowGone) == []
     assert follow.of(PodGone) == []
+    await follow.close()
+
+
+@pytest.mark.parametrize("labels", EDITED.values(), ids=EDITED.keys())
+async def test_labels_that_somebody_edited_while_nobody_looked_are_put_back(
+    fake: FakeApi, engine: ArgoEngine, labels: dict[str, str]
+) -> None:
+    """The pod is found by its name where a list by labels lacks it, and its log is read."""
+    running = workflow("Running", {"a": "Running"})
+    running["status"]["nodes"]["w-a"].update(id="w-17", templateName="a")
+    await fake.put("workflows", edited(running, labels))
+    step = pod("a", **STEP_POD)
+    step["metadata"]["name"] = "w-a-17"
+    await fake.put("pods", edited(step, labels))
+    fake.logs["w-a-17", "main"].append(sends(b"2026-01-01T00:00:06.000000001Z hello\n", then="hang"))
+    await engine.start()
+    follow = Follow(engine)
+    await follow.until(lambda one: isinstance(one, LogLines) and bool(one.lines))
+    assert [(one.step, one.lines) for one in follow.of(LogLines) if one.lines] == [("a", ("hello",))]
+    async with asyncio.timeout(5):
+        await fake.until(
+            lambda: (
+                OURS.items() <= fake.objects["workflows"]["default", "w"]["metadata"]["labels"].items()
+                and fake.objects["pods"]["default", "w-a-17"]["metadata"]["labels"]
+                == {**LABELS, "codo.dev/step": "a"}
+            )
+        )
+    assert follow.of(PodGone) == []
+    await follow.close()
+
+
+async def test_labels_that_cannot_be_put_back_keep_no_task_from_its_end(
+    fake: FakeApi, engine: ArgoEngine
+) -> None:
+    """No watch tells of what lacks them, so the Workflow and its pod are read again and again."""
+    fake.faults["PATCH", "workflows"].extend([says(403, status(403, "no"))] * 9)
+    fake.faults["PATCH", "pods"].extend([says(403, status(403, "no"))] * 9)
+    await fake.put("workflows", edited(workflow("Running", {"a": "Running"}), {}))
+    await fake.put("pods", edited(pod("a", **STEP_POD), {"workflows.argoproj.io/workflow": "w"}))
+    fake.logs["w-a", "main"].append(sends(b"2026-01-01T00:00:06.000000001Z hello\n"))
+    await engine.start()
+    follow = Follow(engine)
+    await follow.next(WorkflowSeen)
+    await fake.put("pods", edited(pod("a", "Succeeded", "terminated", **STEP_POD), {}), silently=True)
+    await fake.put("workflows", edited(workflow("Succeeded", {"a": "Succeeded"}), {}), silently=True)
+    while not (follow.of(LogEnd) and follow.of(WorkflowSeen)[-1].object["status"]["phase"] == "Succeeded"):
+        await follow.until(lambda _: True)
+    assert [one.lines for one in follow.of(LogLines) if one.lines] == [("hello",)]
     await follow.close()
 
 

@@ -65,7 +65,7 @@ def _pod(namespace: str, made: Mapping[str, Any]) -> dict[str, Any]:
             "name": f"{name}-a",
             "namespace": namespace,
             "labels": {
-                "codo.dev/task-id": made["metadata"]["labels"]["codo.dev/task-id"],
+                **made["spec"]["podMetadata"]["labels"],
                 "codo.dev/step": "a",
                 "workflows.argoproj.io/workflow": name,
             },

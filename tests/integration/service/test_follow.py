@@ -28,9 +28,9 @@ class Troubled(LocalEngine):
         self._raise_next("submit")
         return await super().submit(rendered)
 
-    async def follow(self, ref, cursors):
+    async def follow(self, ref, cursors, attempt=None):
         count = 0
-        async for seen in super().follow(ref, cursors):
+        async for seen in super().follow(ref, cursors, attempt):
             count += 1
             if count == 3:
                 self._raise_next("follow")
@@ -144,8 +144,8 @@ class Blinded(LocalEngine):
         self.sees = asyncio.Event()
         self.orders = []
 
-    async def follow(self, ref, cursors):
-        async for seen in super().follow(ref, cursors):
+    async def follow(self, ref, cursors, attempt=None):
+        async for seen in super().follow(ref, cursors, attempt):
             yield seen
             if isinstance(seen, LogLines) and seen.lines and not self.sees.is_set():
                 yield Visibility("connection refused")
@@ -210,8 +210,8 @@ async def test_a_workflow_that_nobody_sees_any_more_ends_as_unobserved(start_rou
 class Forgiving(LocalEngine):
     """Calls every Workflow that has ended Succeeded, as Argo does where a DAG names no target."""
 
-    async def follow(self, ref, cursors):
-        async for seen in super().follow(ref, cursors):
+    async def follow(self, ref, cursors, attempt=None):
+        async for seen in super().follow(ref, cursors, attempt):
             status = seen.object["status"] if isinstance(seen, WorkflowSeen) else {}
             yield (
                 WorkflowSeen({**seen.object, "status": {**status, "phase": "Succeeded"}})

@@ -46,6 +46,15 @@ def test_what_was_carried_is_read_again(layout, steps):
     assert (found.steps, found.timeout_s, found.created) == (tuple(steps), 60, "")
 
 
+def test_the_attempt_is_the_name_s_whatever_somebody_made_of_the_label():
+    made, args = rendered(attempt=3)
+    workflow = dict(carry(made, "here", "hash", args).workflow)
+    for labels in ({**workflow["metadata"]["labels"], "codo.dev/attempt": "7"}, {}):
+        found = carried({**workflow, "metadata": {**workflow["metadata"], "labels": labels}})
+        assert found is not None
+        assert found.attempt == 3
+
+
 def test_a_submission_that_is_too_large_stays_out_and_the_rest_is_told():
     made, args = rendered()
     for size, fits in ((MAX_CARRIED_BYTES - 100, True), (MAX_CARRIED_BYTES, False)):

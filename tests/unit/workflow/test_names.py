@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from translator.workflow.names import entrypoint_name, files_name, label_value, shard, workflow_name
+from translator.workflow.names import (
+    attempt_of,
+    entrypoint_name,
+    files_name,
+    label_value,
+    shard,
+    workflow_name,
+)
 
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 LABEL = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?")
@@ -48,6 +55,19 @@ def test_ids_that_differ_only_in_what_a_name_cannot_hold_get_names_of_their_own(
 
 def test_attempts_have_names_of_their_own():
     assert workflow_name("t", 1).removesuffix("1") == workflow_name("t", 2).removesuffix("2")
+
+
+@pytest.mark.parametrize("attempt", [1, 10, 10**17])
+def test_the_attempt_is_told_by_the_name(attempt):
+    assert attempt_of(workflow_name("T/1-a2", attempt), "T/1-a2") == attempt
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["w", "", "-a", workflow_name("t", 1) + "0_0", workflow_name("t", 1)[:-1] + "01", workflow_name("u", 1)],
+)
+def test_another_name_tells_no_attempt(name):
+    assert attempt_of(name, "t") is None
 
 
 def test_a_name_shows_the_tasks_id():

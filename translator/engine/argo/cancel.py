@@ -7,7 +7,6 @@ from translator.engine.argo.answers import Call, RefusedError
 from translator.engine.argo.client import ApiServer
 from translator.engine.argo.objects import (
     CORE,
-    WORKFLOW_LABEL,
     collection,
     has_ended,
     is_of,
@@ -15,6 +14,7 @@ from translator.engine.argo.objects import (
     workflow_path,
 )
 from translator.observe.observation import WorkflowRef
+from translator.observe.pods import WORKFLOW_LABEL
 
 
 async def order_shutdown(api: ApiServer, ref: WorkflowRef) -> None:

@@ -26,8 +26,8 @@ from translator.engine.argo.watches import Watches
 from translator.engine.argo.watching import Pace
 from translator.errors import PermanentError, TranslatorError
 from translator.observe import reasons
-from translator.observe.observation import Holding, Observation, WorkflowRef
-from translator.workflow.names import SHARD, TASK_ID
+from translator.observe.observation import AttemptRef, Holding, Observation, WorkflowRef
+from translator.workflow.names import SHARD, TASK_ID, labels
 from translator.workflow.rendered import Rendered
 
 SELECTED = 512
@@ -170,10 +170,13 @@ class ArgoEngine:
         return await submit(self._api, rendered)
 
     async def follow(
-        self, ref: WorkflowRef, cursors: Mapping[str, Mapping[str, Any]]
+        self, ref: WorkflowRef, cursors: Mapping[str, Mapping[str, Any]], attempt: AttemptRef | None = None
     ) -> AsyncIterator[Observation]:
         """All that can be seen of one Workflow; see `translator.engine.argo.following`."""
-        async with aclosing(Following(self._means, ref, cursors).observations()) as observations:
+        its: Mapping[str, str] = {}
+        if attempt is not None:
+            its = labels(attempt.task_id, attempt.agent_id, attempt.attempt, self._shards)
+        async with aclosing(Following(self._means, ref, cursors, its).observations()) as observations:
             async for seen in observations:
                 yield seen
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,7 +20,9 @@ from translator.engine.argo.objects import (
     Key,
     has_finished,
     is_of,
-    our_labels,
+    labels_of,
+    pod_labels,
+    pod_names,
     pod_path,
     says_the_same,
     slim_pod,
@@ -46,7 +48,6 @@ from translator.observe.observation import (
     WorkflowRef,
     WorkflowSeen,
 )
-from translator.workflow.names import TASK_ID
 
 RESYNC_S = 300.0
 """A Workflow is read this often at least, and at most twice as seldom: whatever was missed is seen then."""
@@ -74,11 +75,19 @@ class Following:
         means: what all followers share.
         ref: the Workflow.
         cursors: where each step's log was left.
+        labels: what the Workflow and its pods are found by; empty: nobody puts theirs back.
     """
 
-    def __init__(self, means: Means, ref: WorkflowRef, cursors: Mapping[str, Mapping[str, Any]]) -> None:
+    def __init__(
+        self,
+        means: Means,
+        ref: WorkflowRef,
+        cursors: Mapping[str, Mapping[str, Any]],
+        labels: Mapping[str, str],
+    ) -> None:
         self._means = means
         self._ref = ref
+        self._labels = labels
         self._key = Key(ref.namespace, ref.name)
         self._news = asyncio.Event()
         self._outlet = Outlet(self._news.set)
@@ -92,8 +101,8 @@ class Following:
         self._told_pods: dict[str, Mapping[str, Any]] = {}
         self._untold = Untold(self._news.set)
         self._unlisted: set[str] = set()
-        self._labels: dict[str, dict[str, str]] = {}
-        self._unlabelled = False
+        self._unlabelled: set[str] = set()
+        """What lacks labels: no watch may tell of it, so that it is read again and again."""
         self._parting: set[str] = set()
         """Pods that left the watch: their last form was seen."""
         self._deadlines = PodDeadlines(
@@ -166,8 +175,7 @@ class Following:
 
     def _see_workflow(self, workflow: Mapping[str, Any]) -> None:
         self._unlisted.discard(self._ref.uid)
-        self._keep_labels(workflow, "workflows", workflow_path(*self._key))
-        slim = slim_workflow(workflow)
+        slim = slim_workflow(self._labelled(workflow, self._labels, "workflows", workflow_path(*self._key)))
         if says_the_same(slim, self._workflow):
             return
         self._workflow = slim
@@ -190,8 +198,8 @@ class Following:
             self._end_unread_logs()
 
     def _see_pod(self, pod: Mapping[str, Any]) -> None:
-        self._keep_labels(pod, "pods", pod_path(self._key.namespace, pod["metadata"]["name"]))
-        pod = slim_pod(pod)
+        path = pod_path(self._key.namespace, pod["metadata"]["name"])
+        pod = slim_pod(self._labelled(pod, pod_labels(pod, self._ref.name, self._labels), "pods", path))
         self._unlisted.discard(uid(pod))
         self._parting.discard(uid(pod))
         self._pods[uid(pod)] = pod
@@ -203,24 +211,24 @@ class Following:
         self._deadlines.see(pod)
         self._end_unread_logs()
 
-    def _keep_labels(self, thing: Mapping[str, Any], resource: str, path: str) -> None:
-        """Put our labels back where somebody took or changed them: what lacks them leaves the watch."""
-        its = uid(thing)
-        labels = our_labels(thing)
-        known = self._labels.get(its)
-        if known is None and TASK_ID not in labels and resource == "pods":
-            # as the Workflow has them: its pods are made with the same
-            known = self._labels.get(self._ref.uid)
-        if resource == "workflows":
-            self._unlabelled = known is None and TASK_ID not in labels
-        if known is None:
-            if TASK_ID in labels:
-                self._labels[its] = labels
-            return
-        self._labels[its] = known
-        if known.items() - labels.items() and not thing["metadata"].get("deletionTimestamp"):
-            call = Call("patch", resource, self._key.namespace, thing["metadata"]["name"])
-            self._spawn(self._restore_labels(call, path, {"uid": its, "labels": known}))
+    def _labelled(
+        self, thing: Mapping[str, Any], wanted: Mapping[str, str], resource: str, path: str
+    ) -> Mapping[str, Any]:
+        """The object with the labels that it should have; they are put back where somebody edited them.
+
+        It may be just now that this happened, or while nobody looked.
+        """
+        if not self._labels:
+            return thing
+        metadata, labels = thing["metadata"], labels_of(thing)
+        self._unlabelled.discard(uid(thing))
+        if wanted.items() <= labels.items():
+            return thing
+        self._unlabelled.add(uid(thing))
+        if not metadata.get("deletionTimestamp"):
+            call = Call("patch", resource, self._key.namespace, metadata["name"])
+            self._spawn(self._restore_labels(call, path, {"uid": uid(thing), "labels": dict(wanted)}))
+        return {**thing, "metadata": {**metadata, "labels": {**labels, **wanted}}}
 
     async def _restore_labels(self, call: Call, path: str, metadata: Mapping[str, Any]) -> None:
         api, change = self._means.api, {"metadata": metadata}
@@ -228,7 +236,6 @@ class Following:
             await patiently(lambda: api.patch(Step.RESTORE_LABELS, call, path, change), self._means.pace)
         except PermanentError as error:
             _log.warning("cannot put labels back", workflow=self._ref.name, error=error.message)
-            self._unlabelled = True
         else:
             _log.warning("put labels back that somebody had changed", object=f"{call.resource}/{call.name}")
 
@@ -242,7 +249,7 @@ class Following:
                 self._untold.put(f"gap of {gap.step}", gap)
         self._parting.discard(pod_uid)
         self._told_pods.pop(pod_uid, None)
-        self._labels.pop(pod_uid, None)
+        self._unlabelled.discard(pod_uid)
         self._deadlines.lose(pod_uid)
         self._untold.put(pod_uid, PodGone(pod))
         self._logs.lose(pod_uid)
@@ -251,7 +258,7 @@ class Following:
     def _end_unread_logs(self) -> None:
         if not (self._ended and self._listed):
             return
-        if not self._sought and self._logs.misses_pods(self._workflow):
+        if not self._sought and self._logs.missed(self._workflow):
             # the Workflow's watch may be far ahead of that of the pods
             self._sought, self._listed = True, False
             self._spawn(self._read_pods())
@@ -263,12 +270,15 @@ class Following:
     async def _resync(self) -> None:
         await self._read_pods()
         await self._read_workflow()
+        if not self._ended:
+            await self._read_unlisted(self._logs.missed(self._workflow))
         while True:
-            # without our labels no watch tells of it
             often = self._unlabelled and not self._ended
             pause = self._means.pace.longest if often else self._means.pace.uniform(RESYNC_S, 2 * RESYNC_S)
             await self._means.pace.sleep(pause)
             await self._read_workflow()
+            for pod_uid in self._unlabelled & self._pods.keys():
+                await self._confirm_pod(pod_uid)
 
     async def _read_workflow(self) -> None:
         """GET the Workflow, unless a watch tells of it meanwhile: that is newer."""
@@ -280,17 +290,28 @@ class Following:
             self._see_workflow(found)
 
     async def _read_pods(self) -> None:
-        """List the Workflow's pods: those a watch has not told of are new, those missing are gone."""
+        """List the Workflow's pods, and look for those that are not among them: they may lack the label."""
         before = set(self._pods)
         found = {uid(pod): pod for pod in await self._lookup.pods()}
         for pod_uid, pod in found.items():
             if pod_uid not in self._pods:
                 self._see_pod(pod)
         for pod_uid in before - found.keys():
-            self._lose_pod(pod_uid)
+            await self._confirm_pod(pod_uid)
+        await self._read_unlisted(self._logs.missed(self._workflow))
         self._listed = True
         self._news.set()
         self._end_unread_logs()
+
+    async def _read_unlisted(self, steps: Collection[str]) -> None:
+        """Look for the pods of these steps by name: somebody may have taken Argo's own label off them."""
+        if self._workflow is None or not steps:
+            return
+        known = {pod["metadata"]["name"] for pod in self._pods.values()}
+        for name in pod_names(self._workflow, steps) - known:
+            found = await self._lookup.pod_named(name)
+            if found is not None and is_of(found, self._ref.uid) and uid(found) not in self._pods:
+                self._see_pod(found)
 
     async def _confirm_pod(self, pod_uid: str) -> None:
         """A pod has left the watch: it is gone, or somebody changed its labels."""

@@ -10,7 +10,7 @@ from translator.engine.argo.client import METADATA, ApiServer
 from translator.engine.argo.objects import ARGO, collection, is_kept
 from translator.engine.argo.watching import PAGE
 from translator.observe.observation import Holding, WorkflowRef
-from translator.workflow.names import ATTEMPT, INSTALLATION, TASK_ID
+from translator.workflow.names import ATTEMPT, INSTALLATION, TASK_ID, attempt_of
 
 _COMPLETED = "workflows.argoproj.io/completed"
 """Label that Argo's controller sets when a Workflow has ended, together with the final phase."""
@@ -54,12 +54,14 @@ def holding_of(workflow: Mapping[str, Any]) -> Holding | None:
     metadata = workflow["metadata"]
     labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
     task_id, attempt = annotations.get(TASK_ID, ""), labels.get(ATTEMPT, "")
-    if not task_id or not attempt.isdecimal():
+    # somebody may have edited the label: of a name that the service gave, the name tells
+    number = attempt_of(metadata["name"], task_id) or (int(attempt) if attempt.isdecimal() else 0)
+    if not task_id or not number:
         return None
     return Holding(
         WorkflowRef(metadata["namespace"], metadata["name"], metadata["uid"]),
         task_id,
-        int(attempt),
+        number,
         annotations.get(INSTALLATION, ""),
         kept=is_kept(workflow),
         ended=labels.get(_COMPLETED) == "true",

@@ -13,7 +13,6 @@ from translator.engine.argo.asking import stubbornly
 from translator.engine.argo.client import ApiServer
 from translator.engine.argo.objects import (
     CORE,
-    WORKFLOW_LABEL,
     collection,
     is_of,
     pod_path,
@@ -22,6 +21,7 @@ from translator.engine.argo.objects import (
 )
 from translator.engine.argo.watching import Pace
 from translator.observe.observation import WorkflowRef
+from translator.observe.pods import WORKFLOW_LABEL
 
 
 class Lookup:
@@ -41,7 +41,9 @@ class Lookup:
     async def workflow(self) -> dict[str, Any] | None:
         """The Workflow, if it exists."""
         call = Call("get", "workflows", self._ref.namespace, self._ref.name)
-        return await self._get(call, workflow_path(self._ref.namespace, self._ref.name), self._ref.uid)
+        path = workflow_path(self._ref.namespace, self._ref.name)
+        found = await stubbornly(lambda: self._api.get(call, path), self._pace)
+        return found if found is not None and uid(found) == self._ref.uid else None
 
     async def pods(self) -> Sequence[dict[str, Any]]:
         """All of its pods."""
@@ -57,10 +59,10 @@ class Lookup:
         Args:
             pod: as it was.
         """
-        name = pod["metadata"]["name"]
-        call = Call("get", "pods", self._ref.namespace, name)
-        return await self._get(call, pod_path(self._ref.namespace, name), uid(pod))
+        found = await self.pod_named(pod["metadata"]["name"])
+        return found if found is not None and uid(found) == uid(pod) else None
 
-    async def _get(self, call: Call, path: str, its: str) -> dict[str, Any] | None:
-        found = await stubbornly(lambda: self._api.get(call, path), self._pace)
-        return found if found is not None and uid(found) == its else None
+    async def pod_named(self, name: str) -> dict[str, Any] | None:
+        """The pod of that name, whoever's it is."""
+        call = Call("get", "pods", self._ref.namespace, name)
+        return await stubbornly(lambda: self._api.get(call, pod_path(self._ref.namespace, name)), self._pace)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from translator.observe.pods import step_of
-from translator.workflow.names import LOG_FINALIZER, PREFIX, SUBMISSION
-
-WORKFLOW_LABEL = "workflows.argoproj.io/workflow"
-"""Argo puts the Workflow's name on each of its pods."""
+from translator.observe.nodes import all_nodes
+from translator.observe.pods import NODE_NAME, WORKFLOW_LABEL, step_of, workflow_of
+from translator.workflow.names import LOG_FINALIZER, STEP, STEP_TIMEOUT, SUBMISSION
 
 ARGO = "/apis/argoproj.io/v1alpha1"
 CORE = "/api/v1"
@@ -48,8 +46,7 @@ def workflow_key(workflow: Mapping[str, Any]) -> Key:
 
 def pod_key(pod: Mapping[str, Any]) -> Key:
     """The key of a pod's Workflow; its name is empty where the pod is not Argo's."""
-    metadata = pod["metadata"]
-    return Key(metadata.get("namespace", ""), (metadata.get("labels") or {}).get(WORKFLOW_LABEL, ""))
+    return Key(pod["metadata"].get("namespace", ""), workflow_of(pod))
 
 
 def uid(thing: Mapping[str, Any]) -> str:
@@ -90,10 +87,41 @@ def step_containers(pod: Mapping[str, Any]) -> dict[str, str]:
     return {name: name for name in names if name not in _NOT_STEPS}
 
 
-def our_labels(thing: Mapping[str, Any]) -> dict[str, str]:
-    """The labels of ours that an object has: by them it is watched and listed."""
-    labels = thing["metadata"].get("labels") or {}
-    return {name: value for name, value in labels.items() if name.startswith(PREFIX)}
+def labels_of(thing: Mapping[str, Any]) -> Mapping[str, str]:
+    """The labels that an object has now."""
+    labels: Mapping[str, str] = thing["metadata"].get("labels") or {}
+    return labels
+
+
+def pod_labels(pod: Mapping[str, Any], workflow: str, labels: Mapping[str, str]) -> dict[str, str]:
+    """The labels that a pod should have: by them it is watched, listed, and taken for its step's.
+
+    None of one that runs no step: Argo has agents and cleaners of its own, which belong to the Workflow, too.
+
+    Args:
+        pod: as it is now.
+        workflow: the Workflow's name.
+        labels: the Workflow's.
+    """
+    annotations = pod["metadata"].get("annotations") or {}
+    if NODE_NAME not in annotations:
+        return {}
+    step = {STEP: step_of(pod)} if STEP_TIMEOUT in annotations else {}
+    return {**labels, WORKFLOW_LABEL: workflow, **step}
+
+
+def pod_names(workflow: Mapping[str, Any], steps: Collection[str]) -> set[str]:
+    """What Argo calls these steps' pods, as far as the Workflow's nodes tell (its ``GeneratePodName``)."""
+    name, nodes = workflow["metadata"]["name"], all_nodes(workflow.get("status") or {}) or {}
+    found = set()
+    for node in nodes.values():
+        if node.get("boundaryID") != name or node.get("displayName") not in steps:
+            continue
+        if node.get("type") == "Pod":
+            found.add(f"{name}-{node.get('templateName', '')}-{node['id'].rpartition('-')[2]}")
+        elif node.get("type") == "Container":
+            found.add(name)
+    return found
 
 
 def is_of(pod: Mapping[str, Any], workflow_uid: str) -> bool:

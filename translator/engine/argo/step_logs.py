@@ -118,12 +118,13 @@ class StepLogs:
                 cursor = self._cursors.get(step, {})
                 self._reading.spawn(self._end_unread(step, cursor, ran=ran))
 
-    def misses_pods(self, workflow: Mapping[str, Any] | None) -> bool:
-        """Whether a step's process ran whose log nobody reads: its pod may be there, and not be told yet."""
-        return any(
-            ran and step not in self._steps and not self._cursors.get(step, {}).get(ENDED)
+    def missed(self, workflow: Mapping[str, Any] | None) -> list[str]:
+        """The steps whose process ran, and whose log nobody reads: their pods may be there all the same."""
+        return [
+            step
             for step, ran in self._known(workflow).items()
-        )
+            if ran and step not in self._steps and not self._cursors.get(step, {}).get(ENDED)
+        ]
 
     def _read(self, container: Container) -> PodLog:
         self._steps.add(container.step)

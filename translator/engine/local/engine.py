@@ -22,7 +22,14 @@ from translator.engine.local.refusal import Notice
 from translator.engine.local.run import Run
 from translator.engine.local.runner import Runner
 from translator.errors import PermanentError
-from translator.observe.observation import Holding, Observation, Verdict, WorkflowGone, WorkflowRef
+from translator.observe.observation import (
+    AttemptRef,
+    Holding,
+    Observation,
+    Verdict,
+    WorkflowGone,
+    WorkflowRef,
+)
 from translator.observe.reasons import CONFLICT, RUNNER_LOST, remedy
 from translator.workflow.names import ATTEMPT, INSTALLATION, SHARD, SPEC_HASH, TASK_ID
 from translator.workflow.rendered import Rendered
@@ -166,7 +173,10 @@ class LocalEngine:
         return {_shard(run) for run in self._runs.values()}
 
     async def follow(
-        self, ref: WorkflowRef, cursors: Mapping[str, Mapping[str, Any]]
+        self,
+        ref: WorkflowRef,
+        cursors: Mapping[str, Mapping[str, Any]],
+        attempt: AttemptRef | None = None,  # noqa: ARG002 - nobody edits what runs here
     ) -> AsyncIterator[Observation]:
         """Yield all that can be seen of a Workflow; see `translator.service.engine.Engine.follow`.
 
