@@ -381,8 +381,8 @@ async def test_labels_that_cannot_be_put_back_keep_no_task_from_its_end(
     fake: FakeApi, engine: ArgoEngine
 ) -> None:
     """No watch tells of what lacks them, so the Workflow and its pod are read again and again."""
-    fake.faults["PATCH", "workflows"].extend([says(403, status(403, "no"))] * 9)
-    fake.faults["PATCH", "pods"].extend([says(403, status(403, "no"))] * 9)
+    fake.faults["PATCH", "workflows"].extend([says(403, status(403, "no"))] * 5000)
+    fake.faults["PATCH", "pods"].extend([says(403, status(403, "no"))] * 5000)
     await fake.put("workflows", edited(workflow("Running", {"a": "Running"}), {}))
     await fake.put("pods", edited(pod("a", **STEP_POD), {"workflows.argoproj.io/workflow": "w"}))
     fake.logs["w-a", "main"].append(sends(b"2026-01-01T00:00:06.000000001Z hello\n"))

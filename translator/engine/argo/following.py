@@ -18,6 +18,7 @@ from translator.engine.argo.client import ApiServer
 from translator.engine.argo.lookup import Lookup
 from translator.engine.argo.objects import (
     Key,
+    has_ended,
     has_finished,
     is_of,
     labels_of,
@@ -273,12 +274,18 @@ class Following:
         if not self._ended:
             await self._read_unlisted(self._logs.missed(self._workflow))
         while True:
-            often = self._unlabelled and not self._ended
+            often = self._changes_unwatched()
             pause = self._means.pace.longest if often else self._means.pace.uniform(RESYNC_S, 2 * RESYNC_S)
             await self._means.pace.sleep(pause)
             await self._read_workflow()
             for pod_uid in self._unlabelled & self._pods.keys():
                 await self._confirm_pod(pod_uid)
+
+    def _changes_unwatched(self) -> bool:
+        """Whether something lacks labels, so that no watch may tell of it, and has not ended."""
+        pods = [self._pods[each] for each in self._unlabelled & self._pods.keys()]
+        lacks = self._ref.uid in self._unlabelled
+        return (lacks and not self._ended) or not all(has_ended(pod) for pod in pods)
 
     async def _read_workflow(self) -> None:
         """GET the Workflow, unless a watch tells of it meanwhile: that is newer."""
