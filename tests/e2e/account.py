@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +11,6 @@ import yaml
 from tests.e2e.kubectl import Object, kubectl
 
 NAME = "translator"
-
-
-def permissions(namespace: str, account_namespace: str) -> list[Object]:
-    """What `translator rbac` prints."""
-    command = [
-        sys.executable,
-        "-m",
-        "translator",
-        "rbac",
-        namespace,
-        "--account",
-        f"{account_namespace}/{NAME}",
-    ]
-    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return list(yaml.safe_load_all(printed))
 
 
 def service_account(namespace: str) -> Object:

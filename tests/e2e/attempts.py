@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -95,11 +96,21 @@ class Cluster:
         self.engine = engine
         self.attempts: list[Attempt] = []
 
-    async def submit(self, text: str, *, options: Options | None = None, **args: Any) -> Attempt:
+    async def submit(
+        self,
+        text: str,
+        *,
+        options: Options | None = None,
+        change: Callable[[dict[str, Any]], None] = lambda _: None,
+        **args: Any,
+    ) -> Attempt:
         task_id = f"e2e-{secrets.token_hex(4)}"
         parsed = parse_task(text, task_id=task_id, **args)
         assert parsed.task is not None, parsed.problems
         rendered = translate(parsed.task, attempt=1, options=options or Options(), template=load_template())
+        workflow = copy.deepcopy(dict(rendered.workflow))
+        change(workflow)
+        rendered = replace(rendered, workflow=workflow)
         ref = await self.engine.submit(rendered)
         names: Sequence[str] = [step.name for step in parsed.task.steps]
         state, events = begin(task_id, "agent", 1, names, now())

@@ -16,7 +16,7 @@ import pytest
 import pytest_asyncio
 
 from tests.e2e.attempts import Cluster
-from tests.e2e.kubectl import KubectlError, apply, delete_namespace, kubectl, make_namespace
+from tests.e2e.kubectl import KubectlError, apply, delete_namespace, kubectl, make_namespace, permissions
 from tests.e2e.stage import Scene, Stage, staged
 from tests.e2e.told import Told
 from translator.engine.argo.engine import ArgoEngine
@@ -56,6 +56,7 @@ async def cluster() -> AsyncIterator[Cluster]:
     except TranslatorError as error:
         await engine.close()
         pytest.skip(f"no cluster with Argo: {error.message}")
+    await apply(*permissions("default"))
     made = Cluster(engine)
     yield made
     await made.release()

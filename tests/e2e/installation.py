@@ -13,8 +13,7 @@ from typing import Any
 import aiohttp
 import yaml
 
-from tests.e2e.account import permissions
-from tests.e2e.kubectl import KubectlError, Object, apply, delete, found, kubectl
+from tests.e2e.kubectl import KubectlError, Object, apply, delete, found, kubectl, permissions
 from tests.e2e.tasks import REPOSITORY
 from tests.e2e.told import Json
 from translator.agent_server.protocol import BATCH_PATH

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+import yaml
 
 LOG_FINALIZER = "codo.dev/logs"
 WORKFLOWS = "workflows.argoproj.io"
@@ -66,27 +70,21 @@ async def released(namespace: str, selector: str) -> None:
         await asyncio.sleep(0.5)
 
 
+def permissions(
+    namespace: str, account_namespace: str = "translator", *, upgrade: bool = False
+) -> list[Object]:
+    """What `translator rbac` prints for a namespace."""
+    command = [sys.executable, "-m", "translator", "rbac", namespace]
+    command += ["--account", f"{account_namespace}/translator"]
+    command += ["--upgrade"] if upgrade else []
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return list(yaml.safe_load_all(printed))
+
+
 def namespace_objects(name: str, labels: Mapping[str, str] | None = None) -> Sequence[Object]:
-    """A namespace in which Argo's executor may report (docs/cluster.md)."""
-    meta = {"name": "executor", "namespace": name}
-    account = {"kind": "ServiceAccount", "name": "default", "namespace": name}
-    rule = {
-        "apiGroups": ["argoproj.io"],
-        "resources": ["workflowtaskresults"],
-        "verbs": ["create", "patch"],
-    }
-    rbac = "rbac.authorization.k8s.io"
-    return (
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": dict(labels or {})}},
-        {"apiVersion": f"{rbac}/v1", "kind": "Role", "metadata": meta, "rules": [rule]},
-        {
-            "apiVersion": f"{rbac}/v1",
-            "kind": "RoleBinding",
-            "metadata": meta,
-            "roleRef": {"apiGroup": rbac, "kind": "Role", "name": "executor"},
-            "subjects": [account, {**account, "name": "executor"}],
-        },
-    )
+    """A namespace in which tasks may run (docs/cluster.md)."""
+    metadata = {"name": name, "labels": dict(labels or {})}
+    return ({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}, *permissions(name))
 
 
 async def make_namespace(name: str, labels: Mapping[str, str] | None = None) -> None:

@@ -4,17 +4,29 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
-from tests.e2e.account import kubeconfig, permissions, service_account
+from tests.e2e.account import kubeconfig, service_account
 from tests.e2e.attempts import Cluster, task
-from tests.e2e.kubectl import KubectlError, apply, kubectl
+from tests.e2e.kubectl import (
+    KubectlError,
+    apply,
+    delete_namespace,
+    found,
+    kubectl,
+    make_namespace,
+    permissions,
+)
+from tests.e2e.stage import Play, Scene, Stage
 from translator.engine.argo.engine import ArgoEngine
 from translator.errors import PermanentError
 from translator.observe import reasons
 from translator.observe.observation import Verdict
+from translator.workflow.options import Options
+from translator.workflow.policy.model import Policy
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -83,13 +95,12 @@ async def test_it_is_refused(account: str, namespace: str, asked: str) -> None:
 
 
 async def test_it_runs_a_task_with_all_that_one_may_need(cluster: Cluster, namespace: str) -> None:
-    """A ConfigMap, values between steps, a step that fails, a timeout, and an account without a token."""
+    """A ConfigMap, values between steps, a step that fails, and a timeout."""
     attempt = await cluster.run(
         task(
             {"script": "codo set-context 'greeting={{workflow.name}} $$'; exit 3", "onError": "continue"},
             {"script": "sleep 60", "timeout": "2s", "onError": "continue"},
             {"script": "codo get-context greeting"},
-            pod={"automountServiceAccountToken": False},
         ),
         namespace=namespace,
     )
@@ -126,12 +137,90 @@ async def test_a_task_for_another_namespace_is_refused(cluster: Cluster) -> None
     assert refused.value.reason == reasons.NAMESPACE_NOT_WATCHED
 
 
+async def rights_of(account: str, namespace: str) -> list[list[str]]:
+    """What an account may, beside what every account may."""
+    subject = f"--as=system:serviceaccount:{namespace}:{account}"
+    printed = await kubectl("auth", "can-i", "--list", subject, "-n", namespace)
+    return [line.split() for line in printed.splitlines() if not line.startswith((" ", "selfsubject", HEAD))]
+
+
+REPORT = ["workflowtaskresults.argoproj.io", "[]", "[]", "[create", "patch]"]
+
+
 async def test_the_executor_s_account_may_report_and_no_more(account: str, namespace: str) -> None:
     del account
-    for name in ("executor", "default"):
-        subject = f"--as=system:serviceaccount:{namespace}:{name}"
-        printed = await kubectl("auth", "can-i", "--list", subject, "-n", namespace)
-        ours = [
-            line.split() for line in printed.splitlines() if not line.startswith((" ", "selfsubject", HEAD))
-        ]
-        assert ours == [["workflowtaskresults.argoproj.io", "[]", "[]", "[create", "patch]"]]
+    assert await rights_of("executor", namespace) == [REPORT]
+    assert await rights_of("default", namespace) == []
+
+
+TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"
+WHO = f"""if [ ! -e {TOKEN} ]; then echo none
+else cut -d. -f2 {TOKEN} | tr _- /+ | base64 -d 2>/dev/null | grep -o 'system:[^"]*'
+fi; grep -c kubernetes.io/serviceaccount /proc/mounts || true"""
+
+
+@pytest.mark.parametrize("layout", ["dag", "pod"])
+async def test_a_step_has_no_token_and_one_with_an_allowed_account_has_that_one_s(
+    cluster: Cluster, namespace: str, layout: Any
+) -> None:
+    account = {"apiVersion": "v1", "kind": "ServiceAccount"}
+    await apply({**account, "metadata": {"name": "runner", "namespace": namespace}})
+    options = Options(layout=layout, policy=Policy(service_account_tokens=("runner",)))
+    for pod, printed in (
+        ({}, ["none", "0"]),
+        ({"serviceAccountName": "runner"}, [f"system:serviceaccount:{namespace}:runner", "1"]),
+        ({"serviceAccountName": "runner", "automountServiceAccountToken": False}, ["none", "0"]),
+    ):
+        steps = ({"script": WHO}, {"script": WHO})
+        attempt = await cluster.run(task(*steps, pod=pod), namespace=namespace, options=options)
+        assert attempt.final["phase"] == "Succeeded", attempt.final
+        assert attempt.lines == {"s1": printed, "s2": printed}
+        await cluster.engine.release(attempt.ref)
+
+
+async def test_a_task_waits_for_the_executor_s_token_and_goes_on(stage: Stage, namespace: str) -> None:
+    bare = f"{namespace}-bare"
+    await kubectl("create", "namespace", bare)
+
+    async def make(play: Play) -> None:
+        told = await play.event(kind="status", reason=reasons.EXECUTOR_TOKEN_MISSING)
+        assert told["phase"] == "Pending"
+        assert f"translator rbac {bare} | kubectl apply -f -" in told["message"]
+        assert await found("pods", bare) == []
+        await apply(*permissions(bare))
+
+    try:
+        told = await stage.play("token", Scene(task({"script": "echo hi"}), make, {"namespace": bare}))
+    finally:
+        await delete_namespace(bare)
+    assert told.ended == ("Succeeded", "")
+    assert told.lines == {"s1": ["hi"]}
+
+
+async def test_the_way_from_0_1(namespace: str) -> None:
+    """Workflows of 0.1 report as their pods' own account, and may until they have ended."""
+    moved = f"{namespace}-moved"
+    await make_namespace(moved)
+    engine = ArgoEngine.from_kubeconfig(namespaces=[moved], kill_grace_s=2)
+    await engine.start()
+    cluster = Cluster(engine)
+    try:
+        await apply(*permissions(moved, upgrade=True))
+        old = await cluster.submit(task({"script": "sleep 5; echo old"}), namespace=moved, change=as_of_0_1)
+        new = await cluster.submit(task({"script": "echo new"}), namespace=moved)
+        for attempt, line in ((old, "old"), (new, "new")):
+            await attempt.follow()
+            assert (attempt.final["phase"], attempt.lines) == ("Succeeded", {"s1": [line]})
+        assert await rights_of("default", moved) == [REPORT]
+        await apply(*permissions(moved))
+        assert await rights_of("default", moved) == []
+        new = await cluster.run(task({"script": "echo new"}), namespace=moved)
+        assert new.final["phase"] == "Succeeded"
+    finally:
+        await cluster.release()
+        await engine.close()
+        await delete_namespace(moved)
+
+
+def as_of_0_1(workflow: dict[str, Any]) -> None:
+    del workflow["spec"]["automountServiceAccountToken"], workflow["spec"]["executor"]

@@ -12,6 +12,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -141,24 +142,15 @@ class Cluster:
 
 @contextlib.asynccontextmanager
 async def namespace(name: str) -> AsyncIterator[Cluster]:
-    """A namespace in which Argo's executor may report, for as long as the block runs."""
+    """A namespace in which tasks may run, for as long as the block runs."""
     cluster = Cluster(name)
-    rbac = "rbac.authorization.k8s.io"
-    meta = {"name": "executor", "namespace": name}
-    rule = {"apiGroups": ["argoproj.io"], "resources": ["workflowtaskresults"], "verbs": ["create", "patch"]}
-    subject = {"kind": "ServiceAccount", "name": "default", "namespace": name}
+    rbac = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "translator", "rbac", name, stdout=asyncio.subprocess.PIPE
+    )
+    printed, _ = await rbac.communicate()
     await kubectl("create", "namespace", name)
     try:
-        await cluster.apply(
-            {"apiVersion": f"{rbac}/v1", "kind": "Role", "metadata": meta, "rules": [rule]},
-            {
-                "apiVersion": f"{rbac}/v1",
-                "kind": "RoleBinding",
-                "metadata": meta,
-                "roleRef": {"apiGroup": rbac, "kind": "Role", "name": "executor"},
-                "subjects": [subject],
-            },
-        )
+        await cluster.run("apply", "-f", "-", stdin=printed.decode())
         await cluster.run("wait", "--for=create", "--timeout=60s", "serviceaccount/default")
         yield cluster
     finally:

@@ -23,8 +23,15 @@ def rbac(
         metavar="FILE",
         help="The service's settings: argo.namespaces and the accounts' names.",
     ),
-    account: str = typer.Option(
-        "translator/translator", metavar="NAMESPACE/NAME", help="The service account of `translator serve`."
+    account: str | None = typer.Option(
+        None,
+        metavar="NAMESPACE/NAME",
+        help="The service account of `translator serve`. Default: argo.serviceAccount.",
+    ),
+    upgrade: bool = typer.Option(
+        False,
+        "--upgrade",
+        help="From 0.1: let the Workflows' own account report, too, as those of 0.1 that still run need it.",
     ),
 ) -> None:
     """Print the Roles, bindings and accounts for each namespace, for kubectl apply -f -."""
@@ -42,14 +49,23 @@ def rbac(
             "rbac: name the namespaces where tasks run, or a --config with argo.namespaces", file=sys.stderr
         )
         raise typer.Exit(2)
+    account = account or settings.argo.service_account
     where, _, name = account.partition("/")
     if not where or not name or "/" in name:
         print(f"rbac: --account {account}: must be NAMESPACE/NAME", file=sys.stderr)
         raise typer.Exit(2)
-    print(_text(settings, chosen, where, name), end="")
+    print(_text(settings, chosen, where, name, upgrade=upgrade), end="")
 
 
-def _text(settings: Settings, namespaces: Sequence[str], where: str, name: str) -> str:
+_FORMER = """\
+  # as Workflows of 0.1 report; take it out once they have ended
+  - kind: ServiceAccount
+    name: {account}
+    namespace: {namespace}
+"""
+
+
+def _text(settings: Settings, namespaces: Sequence[str], where: str, name: str, *, upgrade: bool) -> str:
     from string import Template
 
     from translator.service.template import templates
@@ -61,7 +77,9 @@ def _text(settings: Settings, namespaces: Sequence[str], where: str, name: str) 
             ACCOUNT=name,
             ACCOUNT_NAMESPACE=where,
             EXECUTOR=settings.workflow.executor_service_account,
-            WORKFLOW_ACCOUNT=settings.workflow.service_account or "default",
+            FORMER=_FORMER.format(account=settings.workflow.service_account or "default", namespace=namespace)
+            if upgrade
+            else "",
         )
         for namespace in dict.fromkeys(namespaces)
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from translator.settings import Settings
-from translator.settings.policy import PolicyGroup
 from translator.workflow.options import Options
 from translator.workflow.policy.model import Policy
 
@@ -20,17 +19,23 @@ def options(settings: Settings) -> Options:
         executor_service_account=chosen.executor_service_account,
         service_account=chosen.service_account,
         shards=settings.shards,
-        policy=_policy(settings.policy),
+        policy=_policy(settings),
         secret_params=tuple(settings.secret_params),
     )
 
 
-def _policy(chosen: PolicyGroup) -> Policy:
+def _policy(settings: Settings) -> Policy:
+    chosen = settings.policy
     return Policy(
         level=chosen.level,
         namespaces=tuple(chosen.namespaces),
         registries=tuple(chosen.registries),
         service_accounts=tuple(chosen.service_accounts),
+        service_account_tokens=tuple(chosen.service_account_tokens),
+        own_accounts=(
+            settings.workflow.executor_service_account,
+            settings.argo.service_account.partition("/")[2],
+        ),
         volumes=tuple(chosen.volumes),
         secrets=tuple(chosen.secrets),
         config_maps=tuple(chosen.config_maps),

@@ -26,6 +26,11 @@ class Argo(BaseModel):
         default=(),
         description="where tasks may run, the only ones watched (variable: with commas); empty: anywhere",
     )
+    service_account: str = Field(
+        default="translator/translator",
+        pattern="^[^/]+/[^/]+$",
+        description="NAMESPACE/NAME of the account of `translator serve`: `rbac` binds it, no task may be it",
+    )
     logs_at_once: int = Field(default=200, ge=1, description="container logs read at the same time")
     kill_grace_seconds: float = Field(
         default=60, ge=0, description="from a termination to the deletion of pods that still run"

@@ -29,6 +29,9 @@ class PolicyGroup(BaseModel):
         default=["*"], description="from where images may come: registry, or registry/path"
     )
     service_accounts: list[str] = Field(default=["*"], description="what the Workflows' pods may run as")
+    service_account_tokens: list[str] = Field(
+        default=[], description="the service accounts whose token a task may have"
+    )
     volumes: list[str] = Field(
         default=[*VOLUME_KINDS], description="the kinds of volumes that a task may have"
     )

@@ -28,10 +28,10 @@ class Workflows(BaseModel):
     )
     shared_volume_size: str = Field(default="1Gi", description="what such a volume asks for")
     executor_service_account: str = Field(
-        default="executor", description="Argo's executor runs as it where a task's pods mount no token"
+        default="executor", description="the account whose token Argo's executor reports with"
     )
     service_account: str = Field(
-        default="", description="the Workflows' service account; empty: the namespace's default"
+        default="", description="the service account of tasks that name none; empty: the namespace's default"
     )
     template: Path | None = Field(
         default=None, description="what every Workflow starts from; absent: the built-in one"

@@ -66,6 +66,7 @@ def _pod(data: Mapping[str, Any]) -> PodTemplate:
         volumes=_manifests(data, "volumes"),
         runtime_class_name=data.get("runtimeClassName") or None,
         automount_service_account_token=data.get("automountServiceAccountToken"),
+        service_account_name=data.get("serviceAccountName") or None,
         dns_policy=data.get("dnsPolicy") or None,
         dns_config={key: value for key, value in data.get("dnsConfig", {}).items() if value},
         enable_service_links=data.get("enableServiceLinks"),

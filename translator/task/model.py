@@ -67,6 +67,7 @@ class PodTemplate:
     volumes: tuple[Manifest, ...] = ()
     runtime_class_name: str | None = None
     automount_service_account_token: bool | None = None
+    service_account_name: str | None = None
     dns_policy: str | None = None
     dns_config: Manifest = field(default_factory=dict)
     enable_service_links: bool | None = None

@@ -5,6 +5,9 @@ Hera, which makes it, takes a second to load.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from translator.task.model import Task
 from translator.workflow.layout import check_dag_names, choose
 from translator.workflow.literals import changed_by_argo
@@ -39,6 +42,12 @@ def surely_fits(task: Task, policy: Policy, template_bytes: int = 0) -> bool:
     return parts * each + template_bytes <= MAX_WORKFLOW_BYTES
 
 
+def account_of(task: Task, options: Options, template: Mapping[str, Any]) -> str:
+    """The service account that the task's pods run as."""
+    given = task.pod.service_account_name or options.service_account
+    return given or (template.get("spec") or {}).get("serviceAccountName") or "default"
+
+
 def foreseen(task: Task, options: Options) -> tuple[Fault, ...] | None:
     """The faults of a task whose Workflow starts from nothing of the operator's.
 
@@ -52,7 +61,7 @@ def foreseen(task: Task, options: Options) -> tuple[Fault, ...] | None:
     together = choose(task, options, faults) == "pod"
     if not together:
         check_dag_names(task, faults)
-    account = options.service_account or "default"
+    account = account_of(task, options, {})
     for fault in judge_task(task, options.policy, together=together, account=account):
         faults.note(fault)
     for fault in reserved_faults(task, {}):

@@ -20,8 +20,8 @@ class Options:
         start_grace_s: seconds that a step may take to start (scheduling, image pull, init).
         storage_class: for volumes that several step pods share; empty: none is configured.
         shared_volume_size: Kubernetes quantity that such a volume asks for.
-        executor_service_account: Argo's executor runs as it where the task's pods mount no token.
-        service_account: the Workflow's serviceAccountName; empty: the namespace's default.
+        executor_service_account: the account whose token Argo's executor reports with.
+        service_account: of the pods of a task that names none; empty: the namespace's default.
         shards: how many shards tasks are split into (see `translator.workflow.names.shard`).
         standalone: leave out what needs the service (the log finalizer).
         policy: what a task may ask for.

@@ -34,13 +34,20 @@ def pod_fields(pod: PodTemplate, options: Options, faults: Faults) -> dict[str, 
         ),
         "host_aliases": structures(m.HostAlias, pod.host_aliases, at + "hostAliases", faults),
         "host_network": pod.host_network,
-        "automount_service_account_token": pod.automount_service_account_token,
+        "service_account_name": pod.service_account_name or options.service_account or None,
+        "automount_service_account_token": _mounts_token(pod),
+        # Only Argo's own containers report: with that token a step could write other steps' results.
+        "executor": m.ExecutorConfig(service_account_name=options.executor_service_account),
         "pod_spec_patch": _patch(pod, faults),
     }
-    if pod.automount_service_account_token is False:
-        # Argo's executor still has to report, so it gets an account of its own.
-        fields["executor"] = m.ExecutorConfig(service_account_name=options.executor_service_account)
     return fields
+
+
+def _mounts_token(pod: PodTemplate) -> bool | None:
+    """Whether the steps get the account's token; None: as every Workflow (`translator.workflow.template`)."""
+    if pod.automount_service_account_token is None and pod.service_account_name:
+        return True
+    return pod.automount_service_account_token
 
 
 def _patch(pod: PodTemplate, faults: Faults) -> str | None:

@@ -13,11 +13,13 @@ DEFAULTS: Mapping[str, Any] = {
     "kind": "Workflow",
     "metadata": {},
     "spec": {
+        "automountServiceAccountToken": False,
         "podGC": {"strategy": "OnWorkflowCompletion", "deleteDelayDuration": "600s"},
         "ttlStrategy": {"secondsAfterCompletion": 86400},
     },
 }
-"""Lies under the template: without a Workflow's own, a controller's default could take unread logs."""
+"""Lies under the template: without a Workflow's own, a controller's default could take unread logs, and steps
+would get the token of the namespace's default account."""
 
 
 def merged(under: Any, over: Any) -> Any:

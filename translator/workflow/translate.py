@@ -15,7 +15,7 @@ from translator.workflow.container import Processes
 from translator.workflow.container_set import container_set_template
 from translator.workflow.dag import dag_templates
 from translator.workflow.deadlines import start_grace, workflow_seconds
-from translator.workflow.foreseen import MAX_WORKFLOW_BYTES, surely_fits
+from translator.workflow.foreseen import MAX_WORKFLOW_BYTES, account_of, surely_fits
 from translator.workflow.layout import choose
 from translator.workflow.literals import Files, size
 from translator.workflow.metadata import labels, workflow_metadata
@@ -93,7 +93,7 @@ def _workflow(
 ) -> tuple[m.Workflow, Files, Faults]:
     faults = Faults()
     one_pod = choose(task, options, faults) == "pod"
-    account = options.service_account or (template.get("spec") or {}).get("serviceAccountName") or "default"
+    account = account_of(task, options, template)
     for fault in judge_task(task, options.policy, together=one_pod, account=account):
         faults.note(fault)
     for fault in reserved_faults(task, template):
@@ -168,7 +168,6 @@ def _spec(
         if codo and not one_pod
         else None,
         active_deadline_seconds=workflow_seconds(task.deadline_ns),
-        service_account_name=options.service_account or None,
         pod_metadata=m.Metadata(
             labels=labels(task, attempt, options),
             annotations={names.START_GRACE: start_grace(options.start_grace_s)},

@@ -558,6 +558,14 @@ async def test_where_nobody_tells_of_the_token_the_workflow_is_made(fake: FakeAp
     for words in ("exceeded quota: x", 'User "x" cannot create resource "secrets"'):
         fake.faults["POST", "secrets"].append(says(403, status(403, words)))
         assert not await ExecutorTokens(api).missing("default", "executor")
+    # and what nobody told is asked again soon
+    clock = [0.0]
+    tokens = ExecutorTokens(api, lambda: clock[0])
+    fake.faults["POST", "secrets"].append(says(404, status(404, 'namespaces "default" not found')))
+    fake.without_token.add("default")
+    assert not await tokens.missing("default", "executor")
+    clock[0] = 5.0
+    assert await tokens.missing("default", "executor")
     fake.faults["POST", "secrets"].append(says(503, status(503, "away")))
     with pytest.raises(TemporaryError, match="away"):
         await ExecutorTokens(api).missing("default", "executor")

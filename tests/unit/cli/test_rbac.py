@@ -9,6 +9,9 @@ from typer.testing import CliRunner
 
 from translator.cli.main import app
 from translator.engine.argo.permissions import NEEDED
+from translator.service.options import options
+from translator.settings import load_settings
+from translator.workflow.policy.model import Policy
 
 REPOSITORY = Path(__file__).parents[3]
 ENGINE = REPOSITORY / "translator" / "engine" / "argo"
@@ -77,11 +80,27 @@ def test_the_settings_name_namespaces_and_accounts(tmp_path: Path):
     of_translator, of_executor = [each for each in yaml.safe_load_all(out) if each["kind"] == "RoleBinding"]
     account = {"kind": "ServiceAccount"}
     assert of_translator["subjects"] == [{**account, "name": "agent-server", "namespace": "codo"}]
-    assert of_executor["subjects"] == [
-        {**account, "name": "argo", "namespace": "team-a"},
-        {**account, "name": "job", "namespace": "team-a"},
-    ]
+    executor = {**account, "name": "argo", "namespace": "team-a"}
+    assert of_executor["subjects"] == [executor]
     assert "name: argo.service-account-token" in out
+    # from 0.1, whose Workflows report as the pods' own account
+    _, out, _ = rbac("--config", str(file), "--upgrade")
+    of_translator, of_executor = [each for each in yaml.safe_load_all(out) if each["kind"] == "RoleBinding"]
+    assert of_executor["subjects"] == [executor, {**account, "name": "job", "namespace": "team-a"}]
+    assert of_translator["subjects"] == [{**account, "name": "translator", "namespace": "translator"}]
+
+
+def test_the_settings_name_the_service_s_own_account(tmp_path: Path):
+    file = tmp_path / "config.yaml"
+    file.write_text("argo: {namespaces: [team-a], serviceAccount: codo/agent-server}\n")
+    _, of_translator, *_ = yaml.safe_load_all(rbac("--config", str(file))[1])
+    [subject] = of_translator["subjects"]
+    assert (subject["name"], subject["namespace"]) == ("agent-server", "codo")
+    assert _policy_of(file).own_accounts == ("executor", "agent-server")
+
+
+def _policy_of(file: Path) -> Policy:
+    return options(load_settings(file)).policy
 
 
 def test_what_is_missing_is_said():

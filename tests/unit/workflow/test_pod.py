@@ -4,6 +4,7 @@ import pytest
 
 from tests.unit.workflow.sample_tasks import rendered, spec, step, task
 from translator.task.model import PodTemplate
+from translator.workflow.policy.model import Policy
 from translator.workflow.refusal import Untranslatable
 
 SPREAD = {
@@ -42,7 +43,6 @@ def _spec(**fields):
             [{"ip": "::1", "hostnames": ["a"]}],
         ),
         ("host_network", False, "hostNetwork", False),
-        ("automount_service_account_token", True, "automountServiceAccountToken", True),
     ],
 )
 def test_a_field_goes_where_the_workflow_has_it(field, value, key, expected):
@@ -62,11 +62,33 @@ def test_what_the_workflow_has_no_field_for_goes_into_the_patch():
     assert "podSpecPatch" not in _spec()
 
 
-def test_without_a_token_the_executor_gets_an_account_of_its_own():
-    found = _spec(automount_service_account_token=False)
-    assert found["automountServiceAccountToken"] is False
+@pytest.mark.parametrize(
+    ("fields", "options", "mounts", "account"),
+    [
+        ({}, {}, False, None),
+        ({"automount_service_account_token": False}, {"service_account": "job"}, False, "job"),
+        ({"automount_service_account_token": True}, {"service_account": "job"}, True, "job"),
+        ({"service_account_name": "own"}, {"service_account": "job"}, True, "own"),
+        ({"service_account_name": "own", "automount_service_account_token": False}, {}, False, "own"),
+    ],
+)
+@pytest.mark.parametrize("layout", ["dag", "pod"])
+def test_the_executor_alone_has_a_token_unless_the_task_may_have_one(
+    fields, options, mounts, account, layout
+):
+    policy = Policy(service_account_tokens=("*",))
+    given = task(step(), pod=PodTemplate(**fields))
+    found = rendered(given, policy=policy, layout=layout, **options).workflow["spec"]
+    assert found["automountServiceAccountToken"] is mounts
+    assert found.get("serviceAccountName") == account
     assert found["executor"] == {"serviceAccountName": "executor"}
-    assert "executor" not in _spec(automount_service_account_token=True)
+
+
+def test_an_operator_s_template_may_give_every_step_the_token():
+    template = {"spec": {"automountServiceAccountToken": True}}
+    assert rendered(task(step()), template=template).workflow["spec"]["automountServiceAccountToken"] is True
+    given = task(step(), pod=PodTemplate(automount_service_account_token=False))
+    assert rendered(given, template=template).workflow["spec"]["automountServiceAccountToken"] is False
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ KNOWN_S = 300.0
 """How long a token that was there is taken to be there still."""
 
 MISSING_S = 5.0
-"""How long one that was missing is, so that many waiting tasks cost one request."""
+"""How long one that was missing is, or that nobody told of, so that many waiting tasks cost one request."""
 
 RETRY_S = 10.0
 """When a task that waits for the token is tried again."""
@@ -67,13 +67,14 @@ class ExecutorTokens:
         async with self._asking[key]:  # a hundred tasks that come at once ask once
             there, until = self._known.get(key, (True, float("-inf")))
             if self._now() >= until:
-                there = await token_exists(self._api, namespace, account)
-                self._known[key] = there, self._now() + (KNOWN_S if there else MISSING_S)
+                found = await token_exists(self._api, namespace, account)
+                there = found is not False
+                self._known[key] = there, self._now() + (KNOWN_S if found else MISSING_S)
         return not there
 
 
-async def token_exists(api: ApiServer, namespace: str, account: str) -> bool:
-    """Whether the token is there, or the API server does not say.
+async def token_exists(api: ApiServer, namespace: str, account: str) -> bool | None:
+    """Whether the token is there; None: the API server does not say.
 
     Raises:
         UnavailableError: the API server cannot be asked now.
@@ -93,10 +94,11 @@ async def token_exists(api: ApiServer, namespace: str, account: str) -> bool:
     try:
         await api.ask(call, collection(CORE, "secrets", namespace), secret, {"dryRun": "All"})
     except RefusedError as error:
-        if error.status != 409:
-            # a quota, a webhook that knows no dry run, a missing permission: the Workflow decides
-            _log.warning("cannot tell whether Argo's executor has its token", error=error.message)
-        return True
+        if error.status == 409:
+            return True
+        # a quota, a webhook that knows no dry run, a missing permission or namespace: the Workflow decides
+        _log.warning("cannot tell whether Argo's executor has its token", error=error.message)
+        return None
     return False
 
 

@@ -48,9 +48,9 @@ POD_TEMPLATE = mapping(
         ),
         "automountServiceAccountToken": said(
             flag(),
-            "Whether containers get the service account's token. With false, Argo's executor has an "
-            "account of its own.",
-            "容器是否挂载服务账号令牌；false 时 Argo 执行器使用自己的账号。",
+            "Whether steps get the service account's token, where the policy allows that. Default: false, or "
+            "true where serviceAccountName is given.",
+            "步骤是否挂载服务账号令牌（须策略允许）。默认 false；写了 serviceAccountName 时默认 true。",
         ),
         "dnsConfig": said(
             _DNS_CONFIG,
@@ -111,6 +111,11 @@ POD_TEMPLATE = mapping(
             POD_SECURITY_CONTEXT,
             "Security attributes of the pods, such as runAsUser and fsGroup.",
             "Pod 级别的安全属性，如 runAsUser、fsGroup。",
+        ),
+        "serviceAccountName": said(
+            text(find=subdomain_fault),
+            "The service account of the pods, where the policy allows its token.",
+            "Pod 的服务账号（须策略允许其令牌）。",
         ),
         "tolerations": said(
             TOLERATIONS,

@@ -43,10 +43,7 @@ def judge_task(task: Task, policy: Policy, *, together: bool, account: str) -> l
     )
     for rule in rules:
         found += rule(task, policy)
-    if not allows(policy.service_accounts, account):
-        message = f"the task's pods would run as the service account {account}"
-        hint = "policy.serviceAccounts says which may; workflow.serviceAccount which one is used"
-        found.append(Fault("taskSpec", message, hint, POLICY_CODE + "service-account"))
+    found += _account(task, policy, account)
     return [*found, *limit_faults(task, policy, one_pod=together)]
 
 
@@ -68,7 +65,16 @@ def judge_workflow(
         for breach in breaches(template.get("spec") or {}, policy.level, whole=False)
     }
     found: dict[Fault, None] = {}
+    spec = template.get("spec") or {}
+    mounts_anyway = any(
+        holder.get("automountServiceAccountToken") for holder in (spec, spec.get("templateDefaults") or {})
+    )
     for name, pod in pods_of_workflow(workflow):
+        account = str(pod.get("serviceAccountName") or "default")
+        mounts = pod.get("automountServiceAccountToken") is not False and not mounts_anyway
+        if mounts and name not in given and not _may_have_token(policy, account):
+            fault = _no_token(places.get(name, "taskSpec"), policy, account)
+            found[fault] = None
         for breach in breaches(pod, policy.level, whole=True) if name not in given else ():
             if (breach.code, breach.message) not in own:
                 message = f"in the Workflow's pod, {breach.message} ({format_path(breach.path)})"
@@ -108,6 +114,40 @@ def _volume_kinds(task: Task, policy: Policy) -> Iterator[Fault]:
             if not allows(policy.volumes, kind):
                 message = f"volumes of the kind {kind} are not allowed"
                 yield Fault(place, message, f"add {kind} to policy.volumes", POLICY_CODE + "volume-kind")
+
+
+def _account(task: Task, policy: Policy, account: str) -> Iterator[Fault]:
+    """What the task's pods run as, and whether the steps may have its token.
+
+    Naming an account asks for its token, mounted or not: clouds hand out an account's rights without it.
+    """
+    named = "podTemplate.serviceAccountName" if task.pod.service_account_name else ""
+    if not allows(policy.service_accounts, account):
+        message = f"the task's pods would run as the service account {account}"
+        hint = "policy.serviceAccounts says which may; workflow.serviceAccount which one is used"
+        yield Fault(named or "taskSpec", message, hint, POLICY_CODE + "service-account")
+    asked = [named] if named else []
+    if task.pod.automount_service_account_token and not named:
+        asked.append("podTemplate.automountServiceAccountToken")
+    for path, volume in declared(task):
+        for index, source in enumerate((volume.get("projected") or {}).get("sources") or ()):
+            if "serviceAccountToken" in source and not named:
+                asked.append(f"{path}.projected.sources[{index}].serviceAccountToken")
+    if not _may_have_token(policy, account):
+        for path in asked:
+            yield _no_token(path, policy, account)
+
+
+def _may_have_token(policy: Policy, account: str) -> bool:
+    return account not in policy.own_accounts and allows(policy.service_account_tokens, account)
+
+
+def _no_token(path: str, policy: Policy, account: str) -> Fault:
+    message = f"a task may not have the token of the service account {account}"
+    hint = "policy.serviceAccountTokens says which are allowed"
+    if account in policy.own_accounts:
+        hint = "it is the account of the translator or of Argo's executor: no policy allows it"
+    return Fault(path, message, hint, POLICY_CODE + "service-account-token")
 
 
 def _names(task: Task, policy: Policy) -> Iterator[Fault]:

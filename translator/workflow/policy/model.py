@@ -44,6 +44,8 @@ class Policy:
         namespaces: where tasks may run.
         registries: from where images may come (`translator.workflow.policy.images`).
         service_accounts: what a Workflow's pods may run as.
+        service_account_tokens: of these the accounts whose token a task may have.
+        own_accounts: the service's and the executor's, which no task may be, whatever the patterns say.
         volumes: the kinds of volumes, by their key in Kubernetes.
         secrets: the Secrets that a task may name.
         config_maps: the ConfigMaps that a task may name.
@@ -66,6 +68,8 @@ class Policy:
     namespaces: tuple[str, ...] = ("*", "!kube-*")
     registries: tuple[str, ...] = ("*",)
     service_accounts: tuple[str, ...] = ("*",)
+    service_account_tokens: tuple[str, ...] = ()
+    own_accounts: tuple[str, ...] = ("executor", "translator")
     volumes: tuple[str, ...] = VOLUME_KINDS
     secrets: tuple[str, ...] = ("*", "!*.service-account-token")
     config_maps: tuple[str, ...] = ("*",)

@@ -62,6 +62,8 @@ def set_on_step(**fields):
             "policy-privileged",
         ),
         (set_patch(containers=[{"name": "main", "ports": [{"hostPort": 80}]}]), "policy-host-ports"),
+        (set_patch(automountServiceAccountToken=True), "policy-service-account-token"),
+        (lambda spec: spec.pop("automountServiceAccountToken"), "policy-service-account-token"),
         (
             set_patch(
                 containers=[{"name": "main", "livenessProbe": {"httpGet": {"host": "169.254.169.254"}}}]
