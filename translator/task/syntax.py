@@ -73,7 +73,8 @@ def missing_space(written: str) -> tuple[str, str] | None:
         name = _NAMES.get(odd, f"the character U+{ord(odd):04X}")
         where = "after the colon of" if found["space"] else "after"
         return f"{name} stands {where} {key}, not ': '", f"write {key}: with a plain colon and a plain space"
-    return f"the colon of {key} has no space after it", f"write {key}: {written[found.end() :].strip()[:40]}"
+    value = printable(written[found.end() :].strip()[:40])
+    return f"the colon of {key} has no space after it", f"write {key}: {value}"
 
 
 def _missing_space(text: str, line: int) -> Problem | None:
