@@ -61,6 +61,7 @@ class Proxy:
     asked: list[tuple[str, str]] = field(default_factory=list)
     port: int = 0
     _open: dict[asyncio.StreamWriter, str] = field(default_factory=dict)
+    _swallowed: set[asyncio.StreamWriter] = field(default_factory=set)
     _server: asyncio.Server | None = None
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -82,6 +83,14 @@ class Proxy:
             self._server = None
         self.cut()
         await asyncio.sleep(0)
+
+    def swallow(self) -> int:
+        """From now on, what is open stays open and passes nothing on, for ever; returns how many there are.
+
+        As where a load balancer's backend has vanished, or a firewall has forgotten the connections.
+        """
+        self._swallowed.update(self._open)
+        return len(self._open)
 
     def cut(self, path: str = "") -> int:
         """Cut the connections whose request's path has this text; returns how many."""
@@ -118,6 +127,7 @@ class Proxy:
         finally:
             self._tasks.discard(task)
             del self._open[writer]
+            self._swallowed.discard(writer)
             writer.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -146,20 +156,27 @@ class Proxy:
                 line for line in fields.split(b"\r\n") if line and not line.lower().startswith(b"connection:")
             ]
             up_writer.write(b"\r\n".join([request, *kept, b"Connection: close"]) + _HEAD_END)
-            asking = asyncio.create_task(self._pass_on(reader, up_writer))
+            asking = asyncio.create_task(self._pass_on(reader, up_writer, writer))
             try:
-                await self._pass_on(up_reader, writer)
+                await self._pass_on(up_reader, writer, writer)
             finally:
                 asking.cancel()
                 await asyncio.gather(asking, return_exceptions=True)
         finally:
             up_writer.transport.abort()
 
-    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pass_on(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, client: asyncio.StreamWriter
+    ) -> None:
         while part := await reader.read(65536):
             await self._while_silent()
+            if client in self._swallowed:
+                break
             writer.write(part)
             await writer.drain()
+        if client in self._swallowed:
+            # until the service gives it up
+            await client.wait_closed()
 
     async def _while_silent(self) -> None:
         while self.silent:

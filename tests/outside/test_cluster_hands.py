@@ -440,6 +440,28 @@ async def it_says_nothing_any_more(stage: Stage) -> None:
         assert (story.ended, story.needless) == (("Succeeded", ""), [])
 
 
+async def what_is_open_falls_silent(stage: Stage) -> None:
+    """A balancer's backend has vanished: new connections work, and the old ones are held open for ever."""
+    async with stage.own() as scene:
+        work, _ = await scene.begin(Step("s1", 200, pause=0.1), Step("s2"))
+        assert scene.proxy.swallow() >= 3
+        begun = time.monotonic()
+        story = await scene.ended(work, 180)
+        assert (story.ended, story.needless, story.gaps["s1"]) == (("Succeeded", ""), [], [])
+        assert time.monotonic() - begun <= 110
+
+
+async def it_says_nothing_for_minutes(stage: Stage) -> None:
+    """Nothing is refused and nothing is closed; that nothing can be seen is told within two minutes or so."""
+    async with stage.own() as scene:
+        work, _ = await scene.begin(Step("s1", 100, pause=0.1), Step("s2"))
+        scene.proxy.silent = True
+        await scene.told.event(work.id, 140, kind="status", phase="Running", reason="ClusterUnreachable")
+        scene.proxy.silent = False
+        story = await scene.ended(work, 100)
+        assert (story.ended, story.needless) == (("Succeeded", ""), [])
+
+
 async def it_cannot_be_reached_for_a_while(stage: Stage) -> None:
     """The task stays Running and says why; all its lines are told afterwards."""
     async with stage.own() as scene:
@@ -561,6 +583,8 @@ SCENES: dict[Callable[[Stage], Awaitable[None]], str] = {
     reads_are_refused_410: "",
     everything_is_cut_again_and_again: "",
     it_says_nothing_any_more: "",
+    what_is_open_falls_silent: "",
+    it_says_nothing_for_minutes: "",
     it_cannot_be_reached_for_a_while: "",
     it_is_never_reached_again: "",
     it_refuses_now_and_then: "",

@@ -25,6 +25,7 @@ from translator.observe.observation import (
     LogLines,
     PodGone,
     PodSeen,
+    Visibility,
     WorkflowGone,
     WorkflowSeen,
 )
@@ -293,6 +294,27 @@ async def test_a_pod_whose_end_nobody_saw_may_have_run(fake: FakeApi, engine: Ar
     gone = {one.object["metadata"]["name"]: one for one in follow.of(PodGone)}
     assert follow.seen.index(gaps[0]) < follow.seen.index(gone["w-a"])
     await follow.close()
+
+
+async def test_who_begins_to_follow_while_nothing_can_be_seen_is_told_so(
+    fake: FakeApi, engine: ArgoEngine
+) -> None:
+    await fake.put("workflows", workflow("Running"))
+    await engine.start()
+    await fake.watched("workflows")
+    early = Follow(engine)
+    await early.next(WorkflowSeen)
+    away = [says(503, status(503, "away"))] * 500
+    for verb in ("GET", "WATCH"):
+        fake.faults[verb, "workflows"].extend(away)
+    await fake.tell("workflows", '{"type":"ERROR","object":{"kind":"Status","code":410,"message":"too old"}}')
+    assert "away" in (await early.next(Visibility)).why_not
+    late = Follow(engine)
+    assert "away" in (await late.next(Visibility)).why_not
+    fake.faults.clear()
+    for follow in (early, late):
+        assert (await follow.next(Visibility)).why_not == ""
+        await follow.close()
 
 
 STEP_POD = {"codo.dev/step-timeout": "1h", "workflows.argoproj.io/node-name": "w.a"}

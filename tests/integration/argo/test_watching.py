@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -196,7 +197,7 @@ async def test_a_silent_connection_counts_as_dead(fake: FakeApi, api: ApiServer,
     async def sleep(seconds: float) -> None:
         slept.append(seconds)
 
-    pace = Pace(watch=0.02, slack=0.03, sleep=sleep, uniform=lambda low, high: high)
+    pace = Pace(silence=0.05, sleep=sleep, uniform=lambda low, high: high)
     fake.faults["WATCH", "pods"].append(sends(then="hang"))
     async with watching(api, pace) as watch:
         assert await watch.take(2) == ["[", "]"]
@@ -204,6 +205,30 @@ async def test_a_silent_connection_counts_as_dead(fake: FakeApi, api: ApiServer,
         await fake.watched("pods")
         await fake.put("pods", pod("a"))
         assert await taking == ["+a"]
+
+
+async def test_a_watch_that_is_silent_again_and_again_is_never_listed_anew(
+    fake: FakeApi, api: ApiServer, pace: Pace
+) -> None:
+    """As at a server that sends no bookmarks, where nothing happens."""
+    async with watching(api, replace(pace, silence=0.02)) as watch:
+        assert await watch.take(2) == ["[", "]"]
+        taking = asyncio.create_task(watch.take(1))
+        await fake.watched("pods", 9)
+        await fake.put("pods", pod("a"))
+        assert await taking == ["+a"]
+    assert len([1 for _, _, query in fake.requests if "watch" not in query]) == 1
+
+
+async def test_watches_that_get_no_answer_are_told_before_the_next_list_fails(
+    fake: FakeApi, api: ApiServer, pace: Pace
+) -> None:
+    async def no_answer(request: web.Request) -> Any:
+        await asyncio.Event().wait()
+
+    fake.faults["WATCH", "pods"].extend([no_answer] * 3)
+    async with watching(api, replace(pace, answer=0.05)) as watch:
+        assert await watch.take(5) == ["[", "]", "?", "[", "]"]
 
 
 async def test_watches_that_always_fail_lead_to_a_new_list(fake: FakeApi, api: ApiServer, pace: Pace) -> None:

@@ -74,6 +74,15 @@ class UnavailableError(TemporaryError):
         self.status = status
 
 
+class SilentError(UnavailableError):
+    """Nothing was heard of the API server for as long as the caller waits."""
+
+
+def no_answer(message: str, error: BaseException) -> UnavailableError:
+    """The error for a request that got no answer, or only a part of one."""
+    return (SilentError if isinstance(error, TimeoutError) else UnavailableError)(message)
+
+
 def fault(
     call: Call, status: int, body: bytes, retry_after: str | None = None
 ) -> RefusedError | UnavailableError:

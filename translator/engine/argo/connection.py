@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import aiohttp
 import structlog
 
-from translator.engine.argo.answers import Call, UnavailableError, fault, words
+from translator.engine.argo.answers import Call, fault, no_answer, words
 from translator.engine.argo.configuration import load, unchunked, usual_kubeconfig, with_keepalive
 from translator.engine.argo.stream import STREAM_BUFFER
 from translator.errors import PermanentError
@@ -150,7 +150,7 @@ class Connection:
                 request.method, url, headers=headers, body=request.body, _request_timeout=request.patience
             )
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise UnavailableError(f"cannot {request.call}: {host}: {words(error)}") from error
+            raise no_answer(f"cannot {request.call}: {host}: {words(error)}", error) from error
         response: aiohttp.ClientResponse = answer.response
         return response
 

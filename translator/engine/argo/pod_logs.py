@@ -192,13 +192,14 @@ class PodLog:
             return
 
         def progress() -> Progress:
-            return Progress(self._continuity.received, stretch.newest, self._taken)
+            over = self._container.over.is_set()
+            return Progress(self._continuity.received, stretch.newest, self._taken, over)
 
         def stop() -> None:
             self._stalled = True
             stream.stop()
 
-        async with stopped_when_stalled(progress, self._newest_if_rotated, stop):
+        async with stopped_when_stalled(progress, self._newest_if_rotated, stop, stream.stop):
             with self._slots.limit(TURN_S, stream.stop):
                 try:
                     yield

@@ -9,7 +9,18 @@ from dataclasses import replace
 from typing import Any
 
 from translator.engine.argo.objects import Key
-from translator.engine.argo.watching import Change, Left, Listing, Pace, Scope, Seen, Source, watch_for_ever
+from translator.engine.argo.watching import (
+    Blind,
+    Change,
+    Left,
+    Listed,
+    Listing,
+    Pace,
+    Scope,
+    Seen,
+    Source,
+    watch_for_ever,
+)
 
 Sink = Callable[[Change], None]
 """Takes a change at once, without waiting: a slow follower must not hold up the others."""
@@ -43,10 +54,16 @@ class Reflector:
         self._on_list = on_list
         self._narrowed = asyncio.Event()
         self._sinks: dict[Key, list[Sink]] = {}
+        self._blind: Blind | None = None
 
     def subscribe(self, key: Key, sink: Sink) -> None:
-        """From now on, tell `sink` of all changes of that Workflow, and of each list's begin and end."""
+        """From now on, tell `sink` of all changes of that Workflow, and of each list's begin and end.
+
+        Where nothing can be seen for some time already, it is told that at once.
+        """
         self._sinks.setdefault(key, []).append(sink)
+        if self._blind is not None:
+            sink(self._blind)
 
     def unsubscribe(self, key: Key, sink: Sink) -> None:
         """Undo `subscribe`."""
@@ -81,6 +98,8 @@ class Reflector:
             async for change in changes:
                 if isinstance(change, Listing):
                     self._on_list(self._scope.resource)
+                elif isinstance(change, Blind | Listed):
+                    self._blind = change if isinstance(change, Blind) else None
                 for sink in self._meant(change):
                     sink(change)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import aiohttp
 
-from translator.engine.argo.answers import Call, UnavailableError, words
+from translator.engine.argo.answers import Call, UnavailableError, no_answer, words
 
 STREAM_BUFFER = 128 * 1024
 """Bytes held for one stream whose reader is slow (aiohttp stops reading the socket at twice this)."""
@@ -51,6 +51,7 @@ class Stream:
         """The chunks.
 
         Raises:
+            SilentError: nothing came for as long as the stream may be silent.
             UnavailableError: the connection broke.
         """
         try:
@@ -60,7 +61,7 @@ class Stream:
                 yield chunk
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             if not self.stopped:
-                raise UnavailableError(f"cannot {self._call}: the stream broke: {words(error)}") from error
+                raise no_answer(f"cannot {self._call}: the stream broke: {words(error)}", error) from error
         finally:
             if self._gathering is not None:
                 self._gathering.cancel()

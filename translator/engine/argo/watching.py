@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import structlog
 
-from translator.engine.argo.answers import Call, RefusedError, UnavailableError, fault
+from translator.engine.argo.answers import Call, RefusedError, SilentError, UnavailableError, fault
 from translator.errors import PermanentError, TemporaryError
 from translator.observe.lines import Lines
 
@@ -63,11 +64,15 @@ class Blind:
 Change = Listing | Seen | Left | Listed | Blind
 
 BLIND_AFTER = 3
-"""Lists in a row that fail before that is told: one or two are every day's."""
+"""Lists in a row that fail, or watches without an answer, before that is told: one or two are every day's."""
 
 
 class ForgottenError(TemporaryError):
     """The server cannot go on from that version (410), or the stream cannot be trusted: list again."""
+
+
+class UnansweredError(UnavailableError):
+    """Watches in a row got no answer at all: nothing can be seen."""
 
 
 class Source(Protocol):
@@ -105,7 +110,11 @@ class Pace:
 
     Attributes:
         watch: seconds that one watch lasts, and up to as much again at random (client-go: 5 to 10 minutes).
-        slack: seconds of silence beyond that, after which the connection counts as dead.
+        silence: seconds without a byte after which a watch counts as dead. The API server sends a bookmark
+            every minute (kube-apiserver's defaultBookmarkFrequency; measured on 1.35: 60 to 61 s); one that
+            does not is asked to go on watching a little more often, which costs it little.
+        answer: seconds within which the API server begins to answer a watch: it does so at once, but may
+            queue the request for a while first (API Priority and Fairness).
         first: seconds of the first pause after a failure; it doubles with each.
         longest: seconds of the longest pause.
         sleep: waits that many seconds.
@@ -113,7 +122,8 @@ class Pace:
     """
 
     watch: float = 300
-    slack: float = 15
+    silence: float = 70
+    answer: float = 15
     first: float = 0.5
     longest: float = 30
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
@@ -155,6 +165,8 @@ async def watch_for_ever(source: Source, scope: Scope, pace: Pace) -> AsyncGener
             _log.warning(
                 "cannot watch, trying again", resource=scope.resource, error=error.message, failures=failures
             )
+            if isinstance(error, UnansweredError):
+                failures = max(failures, BLIND_AFTER)
             if failures == BLIND_AFTER:
                 yield Blind(error.message)
             await pace.pause(failures, getattr(error, "retry_after", None))
@@ -166,6 +178,7 @@ async def list_then_watch(source: Source, scope: Scope, pace: Pace) -> AsyncIter
 
     Raises:
         ForgottenError: the server cannot go on from there.
+        UnansweredError: it does not answer any more.
         UnavailableError: the list failed.
         RefusedError: the server will not.
     """
@@ -174,7 +187,7 @@ async def list_then_watch(source: Source, scope: Scope, pace: Pace) -> AsyncIter
     async for item in _list(source, scope, place):
         yield Seen(item)
     yield Listed()
-    failures = 0
+    failures = unanswered = 0
     while True:
         before = place.events
         try:
@@ -183,44 +196,67 @@ async def list_then_watch(source: Source, scope: Scope, pace: Pace) -> AsyncIter
         except UnavailableError as error:
             _log.debug("watch broke", resource=scope.resource, error=error.message)
             failures = 1 if place.events > before else failures + 1
+            unanswered = unanswered + 1 if isinstance(error, UnansweredError) else 0
+            if unanswered == BLIND_AFTER:
+                raise
             if failures > 5:
                 raise ForgottenError(f"five watches in a row failed: {error.message}") from error
             await pace.pause(failures, error.retry_after)
             continue
-        failures = 0
+        failures = unanswered = 0
         if place.events == before:
             await pace.pause(1)
 
 
 async def watch_once(source: Source, scope: Scope, pace: Pace, place: Place) -> AsyncIterator[Change]:
-    """The changes of one request; `place` moves with them. Ends when the server ends it.
+    """The changes of one request; `place` moves with them. Ends when the server ends it, or falls silent.
+
+    A connection that a proxy holds open for a server that has vanished is silent like one on which nothing
+    happens; whether the server is still there, the next request tells.
 
     Raises:
+        UnansweredError: no answer in time.
         ForgottenError: 410, an event of type ERROR, or a line that is no event (some change may be in it).
         UnavailableError: no answer, or one that says to try again, or a broken connection.
         RefusedError: the server will not.
     """
-    seconds = pace.uniform(pace.watch, 2 * pace.watch)
     query = {
         "watch": "true",
         "allowWatchBookmarks": "true",
         "resourceVersion": place.version,
-        "timeoutSeconds": max(1, int(seconds)),
+        "timeoutSeconds": max(1, int(pace.uniform(pace.watch, 2 * pace.watch))),
         "labelSelector": scope.selector,
     }
     call = Call("watch", scope.resource, scope.namespace)
     lines = Lines(LONGEST_EVENT)
     try:
-        async with source.stream(call, scope.path, query, silence=seconds + pace.slack) as stream:
+        async with _answered(source, call, scope, query, pace) as stream:
             async for chunk in stream:
                 for line in lines.feed(chunk):
                     change = _change(call, line, place)
                     if change is not None:
                         yield change
+    except SilentError:
+        _log.info("a watch fell silent, watching anew", resource=scope.resource)
     except RefusedError as error:
         if error.status == 410:
             raise ForgottenError(error.message) from error
         raise
+
+
+@asynccontextmanager
+async def _answered(
+    source: Source, call: Call, scope: Scope, query: Mapping[str, Any], pace: Pace
+) -> AsyncIterator[AsyncIterable[bytes]]:
+    """A watch that the server has begun to answer."""
+    async with AsyncExitStack() as stack:
+        stream = source.stream(call, scope.path, query, silence=pace.silence)
+        try:
+            async with asyncio.timeout(pace.answer):
+                chunks = await stack.enter_async_context(stream)
+        except (TimeoutError, SilentError) as error:
+            raise UnansweredError(f"cannot {call}: no answer within {pace.answer:g} s") from error
+        yield chunks
 
 
 def _change(call: Call, line: bytes, place: Place) -> Change | None:
