@@ -188,7 +188,8 @@ class AgentServerClient:
                     start = await _read(answer, EXCERPT * 4)
                     excerpt = start.decode(errors="replace")
                     if is_denial(answer.status):
-                        raise denial(self.url, answer.status, excerpt)
+                        target = answer.headers.get("Location", "")[:EXCERPT] if answer.status < 400 else ""
+                        raise denial(self.url, answer.status, excerpt, target)
                     raise failure(self.url, answer.status, excerpt, wait)
                 return read(await _read(answer, MAX_ANSWER))
         except TimeoutError as error:

@@ -78,13 +78,20 @@ def failure(url: str, status: int, excerpt: str, wait: float | None) -> Temporar
     )
 
 
-def denial(url: str, status: int, excerpt: str) -> DeniedError:
+def denial(url: str, status: int, excerpt: str, target: str = "") -> DeniedError:
     """The error that a status is of which `is_denial` says so; arguments as of `failure`.
+
+    `target` is where the answer points, if it is a redirect.
 
     When to ask again is for whoever asks to decide: of these statuses, RFC 9110 (10.2.3) gives Retry-After a
     meaning with redirects alone, and none is followed.
     """
-    return DeniedError(f"{_answered(url, status, excerpt)}; {DENIAL_REMEDY}")
+    return DeniedError(f"{_answered(url, status, excerpt)}{pointing(target)}; {DENIAL_REMEDY}")
+
+
+def pointing(target: str) -> str:
+    """Where a redirect points, for a message; empty: it does not say."""
+    return f" (a redirect to {target!r}, which is not followed)" if target else ""
 
 
 def _answered(url: str, status: int, excerpt: str) -> str:

@@ -81,7 +81,13 @@ class Api:
         from http.client import HTTPException
         from urllib.error import HTTPError
         from urllib.parse import urlencode, urlsplit
-        from urllib.request import Request, urlopen
+        from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+        class NoRedirect(HTTPRedirectHandler):
+            """Follows none: the token, and what is submitted, are for the server that was named alone."""
+
+            def redirect_request(self, *_: object, **__: object) -> None:
+                return None
 
         if urlsplit(self._server).scheme not in {"http", "https"}:
             _fail(2, f"{self._server!r} is no http or https URL: give --server http://HOST:PORT")
@@ -90,9 +96,16 @@ class Api:
         headers = {**self._headers, **({"Content-Type": "application/json"} if body else {})}
         request = Request(url, data=body, headers=headers, method=method)  # noqa: S310 - http or https
         try:
-            return urlopen(request, timeout=_ANSWER_S)  # type: ignore[no-any-return]  # noqa: S310 - the same
+            return build_opener(NoRedirect).open(request, timeout=_ANSWER_S)  # type: ignore[no-any-return]
         except HTTPError as error:
             with error:
+                if 300 <= error.code < 400:
+                    target = error.headers.get("Location", "")[:200]
+                    _fail(
+                        3,
+                        f"{url} was answered {error.code}: it points to {target!r}, and no redirect is "
+                        "followed: give the API's own address with --server",
+                    )
                 _fail(3 if error.code in {502, 503, 504} else 2, _refusal(error.code, error.read()))
         except (OSError, HTTPException) as error:
             _fail(3, f"{self._server} cannot be reached: {getattr(error, 'reason', error)}")

@@ -91,7 +91,8 @@ async def test_answers_that_deny_the_connection(answering, status):
             with pytest.raises(DeniedError) as caught:
                 await client.send([EVENT])
             assert 0 < caught.value.retry_after <= DENIED_PAUSE_S
-        assert client.denied.startswith(f"POST {client.url} was answered {status}: no; ")
+        assert client.denied.startswith(f"POST {client.url} was answered {status}: no")
+        assert ("(a redirect to '/elsewhere', which is not followed)" in client.denied) == (status < 400)
     assert asked == [EVENTS_PATH], "what was denied is not asked again at once, nor elsewhere"
 
 

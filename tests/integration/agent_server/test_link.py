@@ -415,3 +415,39 @@ async def test_a_fault_of_ours_ends_the_connection_not_the_link(scripted, dial, 
     link._dialler._act = fails_once
     assert await link.send(WHOLE) == {("t", 1): 3}
     assert len(failed) == 1
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirect_is_not_followed_and_told_once(serve_web, status):
+    """Whoever a hostile agent-server points to gets no hello, no token and no event."""
+    reached, again = [], asyncio.Event()
+
+    async def elsewhere(request):
+        reached.append(request.headers.get("Authorization"))
+        return web.Response()
+
+    asked = []
+
+    async def redirect(request):
+        asked.append(request.path)
+        if len(asked) == 3:
+            again.set()
+        return web.Response(status=status, headers={"Location": target})
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", elsewhere)
+    target = (await serve_web(app)).replace("127.0.0.1", "localhost") + "/link?clientId=a"
+    app = web.Application()
+    app.router.add_get("/link", redirect)
+    url = f"ws{(await serve_web(app)).removeprefix('http')}/link?clientId=a"
+    with capture_logs() as logs:
+        async with asyncio.timeout(10), LinkClient(url, token="sesam", jitter=lambda: 0.0) as link:
+            link.start(None)
+            await again.wait()
+            assert link.denied.startswith(
+                f"link {url}: the request for a WebSocket was answered {status} (a re"
+            )
+            assert target in link.denied
+    assert reached == []
+    told = [log["event"] for log in logs]
+    assert told == ["agent-server denies the link: events wait", "link lost"]

@@ -8,6 +8,7 @@ import os
 import sys
 
 import pytest
+from aiohttp import web
 
 from tests.integration.service.rounds import cloud_task, eventually, task_yaml
 from translator.agent_server.faults import Fault
@@ -106,3 +107,19 @@ async def test_what_is_wrong_is_said_with_its_exit_code(round_, translator, tmp_
     code, out, err = await translator("list")
     assert (code, out) == (3, "")
     assert "http://127.0.0.1:1 cannot be reached" in err
+
+
+async def test_a_redirect_is_not_followed(answering, translator):
+    """The bearer token, and what is submitted, are for the server that was named."""
+    asked = []
+
+    async def handler(request):
+        asked.append((request.method, request.path))
+        return web.Response(status=307, headers={"Location": "/elsewhere"})
+
+    url = await answering(handler)
+    code, _, err = await translator("list", url=url)
+    assert code == 3
+    assert err.strip().startswith(f"translator: {url}/api/v1/tasks?limit=")
+    assert "was answered 307: it points to '/elsewhere', and no redirect is followed" in err
+    assert asked == [("GET", "/api/v1/tasks")]

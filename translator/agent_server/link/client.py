@@ -7,7 +7,6 @@ import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Self
 
-import aiohttp
 import structlog
 
 from translator import __version__
@@ -50,7 +49,6 @@ class LinkClient:
         replica: which of the agent's processes this is; empty: there is one.
         row_limit: log lines in one frame (any other event counts as one).
         max_bytes: of one frame that brings events or asks for what is known.
-        session: used and not closed; without one the client makes its own.
         timeout: seconds within which `send` must succeed.
         heartbeat: seconds within which this end says something, whatever.
         jitter: a number from 0 to 1, another each time: spreads out those who dial after an outage.
@@ -68,7 +66,6 @@ class LinkClient:
         replica: str = "",
         row_limit: int = 1000,
         max_bytes: int = FRAME_BYTES,
-        session: aiohttp.ClientSession | None = None,
         timeout: float = 30.0,
         heartbeat: float = HEARTBEAT_S,
         jitter: Callable[[], float] = random.random,
@@ -85,7 +82,7 @@ class LinkClient:
             max_bytes=max_bytes,
             heartbeat_s=heartbeat,
         )
-        self._dialler = Dialler(self._link, self._url, self._act, token=token, session=session, jitter=jitter)
+        self._dialler = Dialler(self._link, self._url, self._act, token=token, jitter=jitter)
         self._offers = Offers(self._link, self.url, self._dialler.wake)
         self._calls = Calls(self._link, self._dialler.wake)
         self._running: asyncio.Task[None] | None = None

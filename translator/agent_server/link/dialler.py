@@ -16,7 +16,7 @@ from translator.agent_server.link.actions import Action, Key
 from translator.agent_server.link.agent import AgentLink
 from translator.agent_server.link.connection import CLOSE_S, Connection, now
 from translator.agent_server.protocol.frames import MAX_FRAME, ServerHello
-from translator.agent_server.verdict import DENIAL_REMEDY, is_denial
+from translator.agent_server.verdict import DENIAL_REMEDY, EXCERPT, is_denial, pointing
 from translator.errors import TranslatorError
 
 DIAL_S: Final = 10.0
@@ -33,7 +33,6 @@ class Dialler:
         url: where to dial.
         act: does what the link asks, without waiting.
         token: shown as a bearer token, if any.
-        session: used and not closed; without one `run` makes its own.
         jitter: a number from 0 to 1, another each time: spreads out those who dial after an outage.
 
     Attributes:
@@ -48,7 +47,6 @@ class Dialler:
         act: Callable[[Action], None],
         *,
         token: str = "",
-        session: aiohttp.ClientSession | None = None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.trouble = "it was never there"
@@ -56,7 +54,6 @@ class Dialler:
         self._link = link
         self._url = url
         self._act = act
-        self._session = session
         self._jitter = jitter
         self._headers: dict[str, str] = {}
         self.show(token)
@@ -95,10 +92,9 @@ class Dialler:
                 are held, and their highest seq; None: only what the link was offered is known.
         """
         async with contextlib.AsyncExitStack() as stack:
-            session = self._session
-            if session is None:
-                session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
-                await stack.enter_async_context(session)
+            session = await stack.enter_async_context(
+                aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), middlewares=[_no_redirect])
+            )
             while True:
                 await asyncio.sleep(max(0.0, self._link.dial_at - now()))
                 was, denies = self.trouble, False
@@ -142,10 +138,32 @@ class Dialler:
         self.denied = f"link {self._url}: {self.trouble}" if denies else ""
 
 
+async def _no_redirect(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Take a redirect for a refusal.
+
+    `ws_connect` follows redirects, also from ``wss`` to plain ``http`` and to another host, and has no
+    argument against it: whoever answers there would get the hello, hand over tasks, and receive their events.
+    """
+    answer = await handler(request)
+    if not 300 <= answer.status < 400:
+        return answer
+    answer.close()
+    raise aiohttp.WSServerHandshakeError(
+        answer.request_info, (), status=answer.status, message="a redirect", headers=answer.headers
+    )
+
+
 def _told(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return f"no answer within {DIAL_S:g} s"
     if isinstance(error, aiohttp.WSServerHandshakeError):
+        if 300 <= error.status < 400:
+            target = error.headers.get("Location", "")[:EXCERPT] if error.headers else ""
+            return (
+                f"the request for a WebSocket was answered {error.status}{pointing(target)}; {DENIAL_REMEDY}"
+            )
         hint = f"; {DENIAL_REMEDY}" if is_denial(error.status) else ""
         return f"the request for a WebSocket was answered {error.status}{hint}"
     return str(error) or type(error).__name__
