@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -195,6 +198,39 @@ async def test_a_task_waits_for_the_executor_s_token_and_goes_on(stage: Stage, n
         await delete_namespace(bare)
     assert told.ended == ("Succeeded", "")
     assert told.lines == {"s1": ["hi"]}
+
+
+@pytest.mark.parametrize("layout", ["dag", "pod"])
+async def test_a_step_whose_executor_may_not_report_names_the_remedy(namespace: str, layout: Any) -> None:
+    unbound = f"{namespace}-unbound-{layout}"
+    await make_namespace(unbound)
+    await kubectl("delete", "rolebinding/executor", "-n", unbound)
+    engine = ArgoEngine.from_kubeconfig(namespaces=[unbound], kill_grace_s=2)
+    await engine.start()
+    cluster = Cluster(engine)
+    try:
+        options = Options(layout=layout)
+        attempt = await cluster.run(task({"script": "echo hi"}), namespace=unbound, options=options)
+        assert attempt.final["phase"] in ("Failed", "Error")
+        assert attempt.final["reason"] == reasons.EXECUTOR_FORBIDDEN, attempt.final
+        assert "workflowtaskresults.argoproj.io is forbidden" in attempt.final["message"]
+        assert "translator rbac NAMESPACE" in attempt.final["remedy"]
+    finally:
+        await cluster.release()
+        await engine.close()
+        await delete_namespace(unbound)
+
+
+async def test_run_needs_nothing_but_the_role(account: str, namespace: str) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "translator", "run", "-", "--engine", "argo", "--namespace", namespace),
+        env={**os.environ, "KUBECONFIG": account},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate(task({"script": "echo hi"}).encode())
+    assert (process.returncode, out.decode()) == (0, "s1 | hi\n"), err.decode()
 
 
 async def test_the_way_from_0_1(namespace: str) -> None:

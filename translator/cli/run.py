@@ -23,9 +23,11 @@ import typer
 from translator.cli import task_file
 
 if TYPE_CHECKING:
+    from translator.cli.task_file import Chosen
     from translator.errors import PermanentError, TemporaryError
     from translator.service.engine import Engine
     from translator.service.trial import Trial
+    from translator.settings.argo import Argo
     from translator.task.model import Task
     from translator.workflow.rendered import Rendered
 
@@ -90,7 +92,7 @@ def run(  # noqa: PLR0917  # typer calls it, by name
     assert parsed.task is not None, "parse() has seen to it"
     rendered = task_file.translated(parsed, file, attempt=1, choices=choices)
     try:
-        code = asyncio.run(_run(parsed.task, rendered, engine, runner.value, choices.options.secret_params))
+        code = asyncio.run(_run(parsed.task, rendered, engine, runner.value, choices))
     except asyncio.CancelledError:
         # the second signal, where the cluster ends the task without us
         print("left; the cluster ends the task", file=sys.stderr)
@@ -102,16 +104,14 @@ def run(  # noqa: PLR0917  # typer calls it, by name
     raise typer.Exit(code)
 
 
-async def _run(
-    task: Task, rendered: Rendered, choice: EngineChoice, runner: str, secret_params: Sequence[str]
-) -> int:
+async def _run(task: Task, rendered: Rendered, choice: EngineChoice, runner: str, choices: Chosen) -> int:
     from translator.cli.display import open_display
     from translator.errors import PermanentError, TemporaryError
     from translator.observe.event import Phase
     from translator.service.trial import Trial
 
     on_cluster = choice is EngineChoice.ARGO
-    trying = _argo() if on_cluster else _local(rendered, runner)
+    trying = _argo(choices.argo, rendered.namespace) if on_cluster else _local(rendered, runner)
     try:
         async with trying as (engine, notices, kill):
             with open_display([step.name for step in task.steps]) as display:
@@ -123,7 +123,7 @@ async def _run(
                     task,
                     rendered,
                     lambda event: display.show(event.as_json()),
-                    secret_params,
+                    choices.options.secret_params,
                     on_submitted=lambda: display.say(look_later(rendered)) if on_cluster else None,
                 )
                 with _signals(trial, kill):
@@ -146,14 +146,24 @@ async def _local(rendered: Rendered, runner: str) -> AsyncIterator[_Trying]:
 
 
 @asynccontextmanager
-async def _argo() -> AsyncIterator[_Trying]:
+async def _argo(chosen: Argo | None, namespace: str) -> AsyncIterator[_Trying]:
+    """The cluster of the settings, or of KUBECONFIG, asked of nothing but the task's namespace."""
     import asyncio
 
-    from translator.engine.argo.engine import ArgoEngine
+    from translator.engine.argo.engine import ArgoEngine, not_watched
+    from translator.settings.argo import Argo
 
     me = asyncio.current_task()
     assert me is not None, "asyncio.run started it"
-    engine = ArgoEngine.from_kubeconfig()
+    chosen = chosen or Argo()
+    if chosen.namespaces and namespace not in chosen.namespaces:
+        raise not_watched(namespace, chosen.namespaces)
+    engine = ArgoEngine.from_kubeconfig(
+        str(chosen.kubeconfig.expanduser()) if chosen.kubeconfig else None,
+        context=chosen.context or None,
+        namespaces=[namespace],
+        kill_grace_s=chosen.kill_grace_seconds,
+    )
     try:
         await engine.start()
         yield engine, [], me.cancel

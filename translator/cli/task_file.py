@@ -12,23 +12,34 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from translator.settings.argo import Argo
     from translator.task.parse import Parsed
     from translator.task.problem import Problem
     from translator.workflow.options import Options
     from translator.workflow.rendered import Rendered
 
 CONFIG = typer.Option(
-    None, "--config", metavar="FILE", help="The service's settings: policy, layout, Workflow template."
+    None,
+    "--config",
+    metavar="FILE",
+    help="The service's settings: policy, layout, Workflow template, and of run the cluster (argo).",
 )
 """The option ``--config`` of the commands that read a task."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What a translation depends on besides the task: options, and the file of the Workflow template."""
+    """What the settings say, as far as a task depends on it.
+
+    Attributes:
+        options: of the translation.
+        template: the file of the Workflow template.
+        argo: which cluster, and which namespaces; None: no settings were given.
+    """
 
     options: Options
     template: Path | None
+    argo: Argo | None = None
 
 
 def shown(file: str) -> str:
@@ -94,7 +105,7 @@ def chosen(config: Path | None, **over: Any) -> Chosen:
     """
     from translator.workflow.options import Options
 
-    options, template = Options(), None
+    options, template, argo = Options(), None, None
     if config is not None:
         from translator.service.options import options as of_settings
         from translator.settings import InvalidSettingsError, load_settings
@@ -104,9 +115,9 @@ def chosen(config: Path | None, **over: Any) -> Chosen:
         except InvalidSettingsError as error:
             print(error.message, file=sys.stderr)
             raise typer.Exit(2) from error
-        options, template = of_settings(settings), settings.workflow.template
+        options, template, argo = of_settings(settings), settings.workflow.template, settings.argo
     given = {name: value for name, value in over.items() if value is not None}
-    return Chosen(replace(options, **given), template)
+    return Chosen(replace(options, **given), template, argo)
 
 
 def template_of(choices: Chosen) -> Mapping[str, Any]:

@@ -100,7 +100,8 @@ def why_failed(step: StepState, verdict: Ending | None) -> tuple[str, str]:  # n
         return reasons.POD_DELETED, "the pod was deleted while the step ran"
     if code:
         return reasons.STEP_FAILED, _exit(code)
-    return reasons.ENGINE_ERROR, node.message or pod.message or "the step failed, and nothing says why"
+    words = node.message or pod.message or "the step failed, and nothing says why"
+    return problems.refused(words) or reasons.ENGINE_ERROR, words
 
 
 def _why_not_started(step: StepState) -> tuple[str, str]:

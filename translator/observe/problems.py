@@ -52,6 +52,8 @@ _REFUSED: Final = (
         ),
         reasons.OBJECT_MISSING,
     ),
+    # of Argo's executor, in the step's pod; not of the service's own account
+    (re.compile(r"workflowtaskresults\.argoproj\.io (?:\S+ )?is forbidden:"), reasons.EXECUTOR_FORBIDDEN),
     (re.compile(r"is forbidden:"), reasons.FORBIDDEN),
 )
 

@@ -30,6 +30,8 @@ RUNNER_LOST: Final = "RunnerLost"
 TERMINATED: Final = "Terminated"
 ENGINE_ERROR: Final = "EngineError"
 
+EXECUTOR_FORBIDDEN: Final = "ExecutorForbidden"
+
 # What the whole task waits for.
 SUSPENDED: Final = "Suspended"
 CLUSTER_UNREACHABLE: Final = "ClusterUnreachable"
@@ -73,6 +75,7 @@ REMEDIES: Final[dict[str, str]] = {
     RUNNER_LOST: "run the task again: the local engine's steps end with the process that runs them",
     TERMINATED: "somebody stopped the Workflow in Argo; run the task again if that was not meant",
     ENGINE_ERROR: "look at the Workflow in Argo and at the log of its workflow-controller",
+    EXECUTOR_FORBIDDEN: "run: translator rbac NAMESPACE | kubectl apply -f - (then run the task again)",
     SUSPENDED: "go on with it: argo resume (in the namespace and with the name that the workflow field has)",
     CLUSTER_UNREACHABLE: "make the API server and the namespace reachable again: the task goes on by itself",
     UNOBSERVED: "look at the Workflow, if it is there, for how it ended; run the task again if that is safe",

@@ -143,3 +143,38 @@ async def test_a_task_id_that_is_given_is_kept(fake: FakeApi, kubeconfig: Path) 
     assert commands(runs[0][2])[1].endswith(" --all-containers")
     # nothing to look at later where nothing was submitted
     assert commands(runs[2][2]) == []
+
+
+def _leads_astray(kubeconfig: Path, changed: Path) -> None:
+    """Write a kubeconfig whose current context leads nowhere."""
+    data = yaml.safe_load(kubeconfig.read_text())
+    data["clusters"].append({"name": "nowhere", "cluster": {"server": "http://127.0.0.1:1"}})
+    data["contexts"].append({"name": "nowhere", "context": {"cluster": "nowhere", "user": "fake"}})
+    changed.write_text(yaml.safe_dump(data | {"current-context": "nowhere"}))
+
+
+async def test_the_settings_name_the_cluster_and_only_the_task_s_namespace_is_asked(
+    fake: FakeApi, kubeconfig: Path, tmp_path: Path
+) -> None:
+    # the current context leads nowhere; the settings name the one that does
+    config = tmp_path / "config.yaml"
+    _leads_astray(kubeconfig, tmp_path / "own")
+    config.write_text(f"argo: {{kubeconfig: {tmp_path}/own, context: fake, namespaces: [team-a, team-b]}}\n")
+    playing = asyncio.create_task(controller(fake))
+    code, _, err = await run(tmp_path / "none", TASK % "hi", "--config", str(config), "--namespace", "team-a")
+    playing.cancel()
+    with suppress(asyncio.CancelledError):
+        await playing
+    assert code == 0, err
+    assert [path for _, path, _ in fake.requests if "/namespaces/team-a/" not in path] == []
+    code, _, err = await run(kubeconfig, TASK % "hi", "--config", str(config), "--namespace", "team-c")
+    assert code == 3
+    assert "team-c: argo.namespaces has only team-a, team-b" in err
+
+
+async def test_a_namespace_without_the_executor_s_token_is_said(fake: FakeApi, kubeconfig: Path) -> None:
+    fake.without_token.add("default")
+    code, _, err = await run(kubeconfig, TASK % "hi")
+    assert code == 3
+    assert "run: translator rbac default | kubectl apply -f -" in err
+    assert fake.objects["workflows"] == {}

@@ -66,6 +66,11 @@ def test_a_nodes_message(message, want):
         ('pods "x" is forbidden: no PriorityClass with name a was found', reasons.OBJECT_MISSING),
         ('pods "x" is forbidden: pod rejected: RuntimeClass "a" not found', reasons.OBJECT_MISSING),
         ("task 'x.s1' errored: serviceaccounts \"executor\" not found", reasons.OBJECT_MISSING),
+        (
+            'wait: Error (exit code 64): workflowtaskresults.argoproj.io is forbidden: User "x" cannot',
+            reasons.EXECUTOR_FORBIDDEN,
+        ),
+        ('workflowtaskresults.argoproj.io "w" is forbidden: User "x"', reasons.EXECUTOR_FORBIDDEN),
         ('pods is forbidden: User "x" cannot create resource "pods"', reasons.FORBIDDEN),
         ("invalid spec: templates.task: failed to resolve {{x}}", reasons.INVALID_WORKFLOW),
         ("workflow is longer than maximum allowed size. compressed size 2000000", reasons.WORKFLOW_TOO_LARGE),

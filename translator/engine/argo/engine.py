@@ -51,6 +51,15 @@ def selector(shards: Collection[int], of: int) -> str:
     return f"{SHARD} in ({','.join(str(shard) for shard in sorted(shards)) or 'none'})"
 
 
+def not_watched(namespace: str, namespaces: Sequence[str]) -> PermanentError:
+    """The error of a task for a namespace that the settings leave out."""
+    return PermanentError(
+        f"tasks may not run in the namespace {namespace}: argo.namespaces has only {', '.join(namespaces)}",
+        reason=reasons.NAMESPACE_NOT_WATCHED,
+        remedy=reasons.remedy(reasons.NAMESPACE_NOT_WATCHED),
+    )
+
+
 def _now() -> datetime:
     return datetime.now(UTC)
 
@@ -155,12 +164,7 @@ class ArgoEngine:
             PermanentError: the cluster will not have it, or has another object of that name.
         """
         if not self._watches.covers(rendered.namespace):
-            raise PermanentError(
-                f"tasks may not run in the namespace {rendered.namespace}: argo.namespaces has only "
-                + ", ".join(self._watches.namespaces),
-                reason=reasons.NAMESPACE_NOT_WATCHED,
-                remedy=reasons.remedy(reasons.NAMESPACE_NOT_WATCHED),
-            )
+            raise not_watched(rendered.namespace, self._watches.namespaces)
         account = executor_of(rendered.workflow)
         if account and await self._tokens.missing(rendered.namespace, account):
             call = Call("get", "workflows", rendered.namespace, rendered.name)

@@ -7,8 +7,22 @@ from dataclasses import dataclass
 
 from translator.engine.argo.answers import Call, RefusedError
 from translator.engine.argo.client import ApiServer
+from translator.engine.argo.executor_token import token_exists
 from translator.engine.argo.objects import ARGO
-from translator.engine.argo.permissions import missing
+from translator.engine.argo.permissions import executor_lacks, missing
+
+
+@dataclass(frozen=True, slots=True)
+class Executor:
+    """What Argo's executor has in one namespace.
+
+    Attributes:
+        token: whether its token is there; None: that cannot be told.
+        lacks: what its account may not do; None: that may not be asked.
+    """
+
+    token: bool | None
+    lacks: Sequence[str] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,19 +33,22 @@ class Examined:
         kubernetes: the API server's version.
         argo_missing: why Argo's resources are not there; empty: they are.
         missing: by namespace (empty: all), what is not allowed there.
+        executors: by namespace, what Argo's executor has there; of all namespaces at once nothing is known.
     """
 
     kubernetes: str
     argo_missing: str
     missing: Mapping[str, Sequence[str]]
+    executors: Mapping[str, Executor]
 
 
-async def examined(api: ApiServer, namespaces: Iterable[str]) -> Examined:
+async def examined(api: ApiServer, namespaces: Iterable[str], executor: str) -> Examined:
     """Look at the cluster.
 
     Args:
         api: opened.
         namespaces: where tasks run; an empty name: everywhere.
+        executor: the account of Argo's executor.
 
     Raises:
         UnavailableError: the API server cannot be asked now.
@@ -45,5 +62,10 @@ async def examined(api: ApiServer, namespaces: Iterable[str]) -> Examined:
         if error.status != 404:
             raise
         argo_missing = error.message
-    allowed = {} if argo_missing else {name: await missing(api, name) for name in namespaces}
-    return Examined(str(version.get("gitVersion", "?")), argo_missing, allowed)
+    chosen = () if argo_missing else tuple(namespaces)
+    allowed = {name: await missing(api, name) for name in chosen}
+    executors = {
+        name: Executor(await token_exists(api, name, executor), await executor_lacks(api, name, executor))
+        for name in filter(None, chosen)
+    }
+    return Examined(str(version.get("gitVersion", "?")), argo_missing, allowed, executors)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from translator.engine.argo.answers import Call
+from translator.engine.argo.answers import Call, RefusedError
 from translator.engine.argo.client import ApiServer
 
 _GROUPS: Mapping[str, str] = {"workflows": "argoproj.io"}
@@ -58,6 +58,52 @@ async def missing(api: ApiServer, namespace: str) -> list[str]:
         for verb in permission.verbs
         if not await _allowed(api, namespace, verb, permission)
     ]
+
+
+REPORTS: Sequence[str] = ("create", "patch")
+"""What Argo's executor does to ``workflowtaskresults``."""
+
+
+async def executor_lacks(api: ApiServer, namespace: str, account: str) -> list[str] | None:
+    """What the executor's account may not do, as in `missing`; None: we may not ask about others.
+
+    That takes the right to create ``localsubjectaccessreviews``, which administrators have.
+
+    Raises:
+        UnavailableError: the API server cannot be asked now.
+    """
+    lacks = []
+    for verb in REPORTS:
+        attributes = {
+            "namespace": namespace,
+            "verb": verb,
+            "group": "argoproj.io",
+            "resource": "workflowtaskresults",
+        }
+        review = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "LocalSubjectAccessReview",
+            "metadata": {"namespace": namespace},
+            "spec": {
+                "user": f"system:serviceaccount:{namespace}:{account}",
+                "groups": [
+                    "system:serviceaccounts",
+                    f"system:serviceaccounts:{namespace}",
+                    "system:authenticated",
+                ],
+                "resourceAttributes": attributes,
+            },
+        }
+        path = f"/apis/authorization.k8s.io/v1/namespaces/{namespace}/localsubjectaccessreviews"
+        try:
+            answer = await api.ask(Call("create", "localsubjectaccessreviews", namespace), path, review)
+        except RefusedError as error:
+            if error.status == 403:
+                return None
+            raise
+        if not (answer.get("status") or {}).get("allowed"):
+            lacks.append(f"{verb} workflowtaskresults")
+    return lacks
 
 
 async def _allowed(api: ApiServer, namespace: str, verb: str, permission: Permission) -> bool:
