@@ -120,3 +120,62 @@ async def test_a_script_of_200_kb(told: Told) -> None:
 async def test_many_steps(told: Told) -> None:
     assert told.ended == ("Succeeded", "")
     assert [told.lines[f"s{n}"] for n in range(1, 16)] == [[str(max(1, n - 1))] for n in range(1, 16)]
+
+
+LEFT = {
+    "expression": """printf '{{=sprig.repeat(100000000,"a")}}' >$CODO_CONTEXT_FILE""",
+    "template": "printf '{{workflow.name}} {{inputs.parameters.context}}' >$CODO_CONTEXT_FILE",
+    "nested": "printf '{{={{=1+1}}}} {{{{workflow.name}}}}' >$CODO_CONTEXT_FILE",
+    "quotes": """printf '%s' '"}]},{"x":"{{=1+1}}\\' >$CODO_CONTEXT_FILE""",
+    "no UTF-8": "printf '\\377\\376\\000\\303' >$CODO_CONTEXT_FILE",
+    "a link": "ln -s /var/run/secrets/kubernetes.io/serviceaccount/token $CODO_CONTEXT_FILE",
+    "120 kB": "head -c 120000 /dev/zero | tr '\\000' 1 >$CODO_CONTEXT_FILE",
+    "1 MB": "head -c 1000000 /dev/zero | tr '\\000' x >$CODO_CONTEXT_FILE",
+}
+"""What a step may leave in place of a context."""
+
+TAKE = "printf '[%s]\\n' \"$CODO_CONTEXT\"; codo get-context a || echo none\nrm -f $CODO_CONTEXT_FILE\n"
+LOST = "codo: the context that an earlier step left is not handed over: "
+
+
+@scene(
+    task(
+        *[
+            {"script": f"{TAKE}{script}\nexit {number % 2}", "onError": "continue"}
+            for number, script in enumerate(LEFT.values(), 1)
+        ],
+        TAKE + "codo set-context 'a={{=1' 'b=+1}}' 2>/dev/null",
+        'echo "$(codo get-context a)$(codo get-context b)"',
+    )
+)
+async def test_argo_evaluates_nothing_that_a_step_left(told: Told) -> None:
+    assert told.ended == ("Succeeded", "")
+    for number, left in enumerate(LEFT, 2):
+        over = "B" in left
+        why = "it is over 26214 bytes" if over else "it was not written by codo"
+        assert sorted(told.lines[f"s{number}"]) == sorted(
+            [
+                "[!over]" if over else "[!foreign]",
+                "none",
+                LOST + why,
+                'codo: no value for "a" in this task\'s context',
+            ]
+        ), left
+    assert told.lines["s10"] == ["{{=1+1}}"]
+
+
+@scene(
+    task(
+        *[
+            {**MOUNTED, "script": f"codo get-context a || echo none\n{script}"}
+            for script in (LEFT["expression"], "rm $CODO_CONTEXT_FILE\n" + LEFT["1 MB"], "true")
+        ],
+        spec=SHARED,
+    )
+)
+async def test_neither_does_a_step_in_one_pod_take_it(told: Told) -> None:
+    assert told.ended == ("Succeeded", "")
+    lost = [LOST + why for why in ("it was not written by codo", "it is over 32768 bytes")]
+    assert [[line for line in told.lines[name] if line in lost] for name in ("s2", "s3")] == [
+        [why] for why in lost
+    ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,11 @@ from translator.errors import PermanentError
 _PACKAGE = Path(__file__).resolve().parent.parent
 _PLACES = (_PACKAGE / "templates", _PACKAGE.parent / "templates")
 """In an installed wheel, and in a checkout."""
+
+_OF_A_STEP = re.compile(r"\b(workflow\W{1,4}failures|lastRetry\W{1,4}message)\b")
+"""What holds words of a step: a process may write its node's message (``/dev/termination-log``)."""
+
+_ENCODED = re.compile(r"\{\{=\s*sprig\.b64enc\((?:workflow\.failures|lastRetry\.message)\)\s*\}\}")
 
 
 def templates() -> Path:
@@ -27,7 +33,8 @@ def load_template(path: Path | None = None) -> Mapping[str, Any]:
         path: the file; None: the one that comes with the project.
 
     Raises:
-        PermanentError: it cannot be read, is no Workflow, or names a field that Argo does not have.
+        PermanentError: it cannot be read, is no Workflow, names a field that Argo does not have, or would let
+            Argo evaluate what a step wrote.
     """
     file = path or templates() / "workflow.yaml"
     try:
@@ -57,7 +64,24 @@ def _check(file: Path, data: Mapping[str, Any]) -> None:
     unknown = next(dropped(data, known.model_dump(exclude_unset=True, by_alias=True)), None)
     if unknown is not None:
         raise _refusal(file, f"{unknown}: Argo's Workflow has no such field")
+    for where, name in _evaluated(spec, "spec"):
+        # seen on 4.1.2: {{=1+1}} in a step's termination message was 2 in an exit handler's arguments
+        message = f"{where}: Argo would evaluate what a step wrote into {name}"
+        raise _refusal(file, message, f"write {{{{=sprig.b64enc({name})}}}}, and decode it in the container")
 
 
-def _refusal(file: Path, message: str) -> PermanentError:
-    return PermanentError(f"{file}: {message}", reason="InvalidTemplate", remedy="mend the file")
+def _evaluated(value: Any, path: str) -> Iterator[tuple[str, str]]:
+    """Where a text takes a step's words as they are, and by which name."""
+    if isinstance(value, str):
+        if "{{" in value and (found := _OF_A_STEP.search(_ENCODED.sub("", value))):
+            yield path, "workflow.failures" if found[1].startswith("workflow") else "lastRetry.message"
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _evaluated(inner, f"{path}.{key}")
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _evaluated(inner, f"{path}[{index}]")
+
+
+def _refusal(file: Path, message: str, remedy: str = "mend the file") -> PermanentError:
+    return PermanentError(f"{file}: {message}", reason="InvalidTemplate", remedy=remedy)

@@ -1,13 +1,24 @@
 """The command ``codo`` that runs inside the steps.
 
-POSIX shell; needs ``sh``, ``od``, ``sed``, ``tr``, ``cat``, ``mv``, ``mkdir`` and ``rmdir``, which busybox
+POSIX shell; needs ``sh``, ``od``, ``sed``, ``tr``, ``head``, ``mv``, ``mkdir`` and ``rmdir``, which busybox
 and every distribution's base image have. The context is a sequence of ``;<key>=<value>``, each byte of key
-and value as three octal digits. That is what travels and what the limit counts.
+and value as three octal digits. That is what travels and what the limit counts. Anything else, and what is
+over the limit, is no context: the steps after it have none, and whoever asks is told why.
 
 The text may hold neither ``{{`` nor ``$$`` nor ``$(ARGO_``: it travels inline.
 """
 
 from __future__ import annotations
+
+OVER = "!over"
+"""Handed over in place of a context that is over the limit."""
+
+FOREIGN = "!foreign"
+"""Handed over in place of a context that the command has not written."""
+
+PATTERN = "^(![a-z]*|[;=0-7]*)$"
+"""What may be handed over: the command's own encoding, or one of the two words, which stays until a step sets
+a value. Nothing that Argo evaluates, and no token, can be written with these characters."""
 
 CODO = r"""#!/bin/sh
 # codo: passes values from one step of a task to the steps after it.
@@ -25,9 +36,22 @@ usage() {
 encode() { printf %s "$1" | od -An -v -to1 | tr -d ' \t\n'; }
 decode() { printf '%b\n' "$(printf %s "$1" | sed 's/.../\\0&/g')"; }
 
+# A line end is cut, as Argo cuts it; NUL becomes a character that no context has.
 load() {
   entries=${CODO_CONTEXT-}
-  if [ -f "$CODO_CONTEXT_FILE" ]; then entries=$(cat "$CODO_CONTEXT_FILE") || exit 1; fi
+  if [ -f "$CODO_CONTEXT_FILE" ]; then
+    [ -r "$CODO_CONTEXT_FILE" ] || fail "cannot read $CODO_CONTEXT_FILE"
+    entries=$(head -c "$((CODO_CONTEXT_LIMIT + 2))" "$CODO_CONTEXT_FILE" | tr '\000' '!')
+    [ ${#entries} -le "$CODO_CONTEXT_LIMIT" ] || entries='!over'
+  fi
+  case $entries in
+    '!over') lost "it is over $CODO_CONTEXT_LIMIT bytes" ;;
+    *[!0-7=\;]*) lost 'it was not written by codo' ;;
+  esac
+}
+lost() {
+  printf 'codo: the context that an earlier step left is not handed over: %s\n' "$1" >&2
+  entries=
 }
 # Calls that run at the same time wait for each other. A killed call's lock is taken after ten seconds.
 lock() {
@@ -86,7 +110,7 @@ get_context() {
 }
 
 [ -n "${CODO_CONTEXT_FILE-}" ] || fail 'this is no step of a task: CODO_CONTEXT_FILE is not set'
-for program in od sed tr; do
+for program in od head sed tr; do
   command -v "$program" >/dev/null || fail "this image lacks the program $program"
 done
 case ${1-} in

@@ -4,6 +4,13 @@ Layout ``dag``: each step has the context as input and output parameter named ``
 env variable ``CODO_CONTEXT``; the output is read from the file that ``CODO_CONTEXT_FILE`` names, and is the
 input where the step wrote none. Layout ``pod``: all steps share that file. The values are encoded (see
 `translator.workflow.codo`), so that nothing on their way changes them.
+
+A step can write into that file itself, or put a link there to a file of Argo's ``wait`` container, such as
+its token: Argo follows it. So what is handed over is decided outside the step, by the expression of
+`arguments`: nothing but what the command writes, digits, ``;`` and ``=``, within the limit. In anything else
+Argo would evaluate ``{{=…}}`` when the next step takes it (4.1.2). In its place the next step gets `OVER` or
+`FOREIGN`, and ``codo`` there says so. In the layout ``pod`` nobody stands between the steps: ``codo`` judges
+the shared file by the same rule when it reads it.
 """
 
 from __future__ import annotations
@@ -14,7 +21,7 @@ from functools import cache
 from hera.workflows import models as m
 
 from translator.task.model import Step, Task
-from translator.workflow.codo import CODO
+from translator.workflow.codo import CODO, FOREIGN, OVER, PATTERN
 from translator.workflow.options import Options
 from translator.workflow.reserved import CODO_PATH, CONTEXT_VOLUME
 
@@ -100,7 +107,7 @@ def outputs() -> m.Outputs:
 
 
 def arguments(steps: tuple[Step, ...], index: int) -> m.Arguments | None:
-    """What a DAG task passes to its step: the context of the last step before it that left one.
+    """What a DAG task passes to its step: the context of the last step before it that left one, if it is one.
 
     A step without ``onError: continue`` has left its output, or nothing follows it: the chain ends there.
     """
@@ -111,7 +118,11 @@ def arguments(steps: tuple[Step, ...], index: int) -> m.Arguments | None:
         chain.append(f"tasks['{step.name}'].outputs?.parameters?.{PARAMETER}")
         if not step.on_error_continue:
             break
-    expression = " ?? ".join([*chain, "''"])
+    left = " ?? ".join([*chain, "''"])
+    expression = (
+        f"let left = {left}; len(left) > {limit(len(steps))} ? '{OVER}' : "
+        f"(left matches '{PATTERN}' ? left : '{FOREIGN}')"
+    )
     return m.Arguments(parameters=[m.Parameter(name=PARAMETER, value=f"{{{{={expression}}}}}")])
 
 

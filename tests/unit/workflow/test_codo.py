@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from translator.workflow.codo import CODO
+from translator.workflow.codo import CODO, FOREIGN, OVER
 from translator.workflow.context import MAX_CONTEXT_BYTES
 from translator.workflow.literals import MAX_INLINE_BYTES, changed_by_argo, script_must_be_file
 
@@ -141,6 +141,33 @@ def test_the_limit_is_on_what_travels_and_keeps_what_was_there(step):
     assert done.returncode == 1
     assert done.stderr == b"codo: the context would be 38 bytes (three for each byte), over 35\n"
     assert step.codo("get-context", "k") == b"x" * 10 + b"\n"
+
+
+@pytest.mark.parametrize(
+    ("left", "why"),
+    [
+        (b"x" * 40_000, b"it is over 32768 bytes"),
+        (b";" * 32_769, b"it is over 32768 bytes"),
+        (b";141=142" * 4096 + b"\n;", b"it is over 32768 bytes"),
+        (b"{{=1+1}}", b"it was not written by codo"),
+        (b";141=142\0", b"it was not written by codo"),
+        (b";141=142\n;141=143", b"it was not written by codo"),
+        (b"\xff\xfe", b"it was not written by codo"),
+    ],
+)
+def test_what_is_no_context_is_not_taken_and_told(step, tmp_path, left, why):
+    told = b"codo: the context that an earlier step left is not handed over: " + why + b"\n"
+    step.file.write_bytes(left)
+    done = step.run("get-context", "a")
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert done.stderr == told + b'codo: no value for "a" in this task\'s context\n'
+    # what stands in its place between pods says the same
+    word = OVER if b"over" in why else FOREIGN
+    after = Step(tmp_path / "after", step.shell, word)
+    assert after.run("get-context", "a").stderr == done.stderr
+    for one in (step, after):
+        assert one.run("set-context", "a=1").stderr == told
+        assert one.codo("get-context", "a") == b"1\n"
 
 
 def test_the_largest_context_works(step):

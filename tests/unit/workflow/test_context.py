@@ -1,6 +1,7 @@
 import pytest
 
 from tests.unit.workflow.sample_tasks import rendered, spec, step, task, template_of
+from translator.workflow.codo import FOREIGN, OVER, PATTERN
 from translator.workflow.context import CODO_PATH, FILE, arguments, limit, wanted
 from translator.workflow.options import Options
 
@@ -46,9 +47,12 @@ def test_the_chain_goes_back_to_the_nearest_step_that_ends_the_task_when_it_fail
         step("d", on_error_continue=True),
         step("e"),
     )
-    assert _value(steps, 2) == "{{=tasks['b'].outputs?.parameters?.context ?? ''}}"
+    assert _value(steps, 2) == (
+        "{{=let left = tasks['b'].outputs?.parameters?.context ?? ''; "
+        f"len(left) > 32768 ? '{OVER}' : (left matches '{PATTERN}' ? left : '{FOREIGN}')}}}}"
+    )
     chain = " ?? ".join(f"tasks['{name}'].outputs?.parameters?.context" for name in "dcb")
-    assert _value(steps, 4) == f"{{{{={chain} ?? ''}}}}"
+    assert _value(steps, 4).startswith(f"{{{{=let left = {chain} ?? ''; len(left) > 32768 ? ")
 
 
 def test_the_chain_has_an_end():

@@ -21,7 +21,7 @@ CODES = {
     "too-large",
     "unsupported-field",
 }
-OWN = ("{{inputs.parameters.context}}", "{{=tasks['")
+OWN = ("{{inputs.parameters.context}}", "{{=let left = tasks['")
 
 
 def _strings(value):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -33,7 +35,7 @@ def read_outputs(
         try:
             value = read_output(placement.source(output.path))
         except ValueError as error:
-            return Outcome("Error", f"output parameter {output.name} is {error}"), values
+            return Outcome("Error", f"output parameter {output.name} is {error}", end.exit_code), values
         if value is None and output.default is not None:
             value = fill_inputs(output.default, inputs)
         if value is not None:
@@ -46,11 +48,18 @@ def read_outputs(
 def read_output(path: Path) -> str | None:
     """An output parameter's value as Argo reads it, its last line end cut; None where there is no file.
 
+    A link out of the file's folder is none: it would hand the service's files to the step. Neither is a FIFO,
+    which would keep the engine waiting.
+
     Raises:
         ValueError: it is larger than `OUTPUT_LIMIT`.
     """
     try:
-        with path.open("rb") as file:
+        if not path.resolve().is_relative_to(path.parent.resolve()):
+            return None
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return None
             data = file.read(OUTPUT_LIMIT + 1)
     except OSError:
         return None

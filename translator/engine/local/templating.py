@@ -1,17 +1,20 @@
 """Argo's ``{{…}}``, as far as our manifests use it; every other form is refused before anything runs.
 
 Known are ``{{inputs.parameters.NAME}}`` in templates, and in a DAG task's arguments
-``{{tasks.STEP.outputs.parameters.NAME}}`` and the chain
-``{{=tasks['STEP'].outputs?.parameters?.NAME ?? … ?? 'text'}}``, which takes the first value that exists. Argo
-itself evaluates far more, in several passes over the JSON of the whole Workflow.
+``{{tasks.STEP.outputs.parameters.NAME}}``, the chain
+``{{=tasks['STEP'].outputs?.parameters?.NAME ?? … ?? 'text'}}``, which takes the first value that exists, and
+``{{=let left = CHAIN; len(left) > N ? 'text' : (left matches 'PATTERN' ? left : 'text')}}``, which hands on
+only what fits (`translator.workflow.context`). Argo itself evaluates far more, in several passes over the
+JSON of the whole Workflow.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from translator.engine.local.refusal import refused
+from translator.workflow.codo import PATTERN
 
 Outputs = Mapping[str, Mapping[str, str]]
 """Output parameters by step, then by name; a step that left none is absent, or lacks the name."""
@@ -21,6 +24,11 @@ _INPUT = re.compile(r"\s*inputs\.parameters\.([-\w]+)\s*")
 _OUTPUT = re.compile(r"\s*tasks\.([-\w]+)\.outputs\.parameters\.([-\w]+)\s*")
 _LINK = re.compile(
     r"""tasks\[(?P<quote>['"])(?P<step>[-\w.]+)(?P=quote)\]\.outputs(?:\?)?\.parameters(?:\?)?\.(?P<name>[-\w]+)"""
+)
+_HANDOVER = re.compile(
+    r"""let left = (?P<chain>.*); len\(left\) > (?P<most>\d+) \? '(?P<over>[^'\\]*)' : """
+    r"""\(left matches '(?P<pattern>[^'\\]*)' \? left : '(?P<other>[^'\\]*)'\)""",
+    re.DOTALL,
 )
 _TEXT = re.compile(r"""'(?P<single>[^'\\]*)'|"(?P<double>[^"\\]*)\"""")
 
@@ -50,7 +58,7 @@ def check_argument(text: str, where: str) -> None:
     """
     for tag in _tags(text, where):
         if _OUTPUT.fullmatch(tag) is None:
-            _chain(tag, where)
+            _expression(tag, where)
 
 
 def fill_argument(text: str, outputs: Outputs, where: str) -> str:
@@ -69,9 +77,7 @@ def fill_argument(text: str, outputs: Outputs, where: str) -> str:
                     where, f"failed to resolve {{{{{match[1]}}}}}: step {plain[1]} left no such output"
                 )
             return found
-        links, default = _chain(match[1], where)
-        values = (outputs.get(step, {}).get(name) for step, name in links)
-        return next((found for found in values if found is not None), default)
+        return _expression(match[1], where)(outputs)
 
     return _TAG.sub(value, text)
 
@@ -82,21 +88,46 @@ def _tags(text: str, where: str) -> list[str]:
     return _TAG.findall(text)
 
 
-def _chain(tag: str, where: str) -> tuple[list[tuple[str, str]], str]:
-    """The (step, name) links of a ``??`` chain, and its last text."""
+def _expression(tag: str, where: str) -> Callable[[Outputs], str]:
+    """What evaluates a chain, or a handover."""
     if not tag.startswith("="):
         raise _unknown(tag, where)
+    handover = _HANDOVER.fullmatch(tag, 1)
+    if handover is None:
+        return _chain(tag[1:], tag, where)
+    if handover["pattern"] != PATTERN:
+        raise _unknown(tag, where)
+    left, most = _chain(handover["chain"], tag, where), int(handover["most"])
+
+    def handed(outputs: Outputs) -> str:
+        value = left(outputs)
+        if len(value) > most:
+            return handover["over"]
+        # fullmatch: Python's $ would let a line end through, Go's does not
+        return value if re.fullmatch(PATTERN, value) else handover["other"]
+
+    return handed
+
+
+def _chain(text: str, tag: str, where: str) -> Callable[[Outputs], str]:
+    """What takes the first value of a ``??`` chain that exists, else its last text."""
     links: list[tuple[str, str]] = []
-    parts = [part.strip() for part in tag[1:].split("??")]
+    parts = [part.strip() for part in text.split("??")]
     for part in parts[:-1]:
         link = _LINK.fullmatch(part)
         if link is None:
             raise _unknown(tag, where)
         links.append((link["step"], link["name"]))
-    text = _TEXT.fullmatch(parts[-1])
-    if text is None:
+    last = _TEXT.fullmatch(parts[-1])
+    if last is None:
         raise _unknown(tag, where)
-    return links, text["single"] if text["single"] is not None else text["double"]
+    default = last["single"] if last["single"] is not None else last["double"]
+
+    def first(outputs: Outputs) -> str:
+        values = (outputs.get(step, {}).get(name) for step, name in links)
+        return next((found for found in values if found is not None), default)
+
+    return first
 
 
 def _unknown(tag: str, where: str) -> Exception:

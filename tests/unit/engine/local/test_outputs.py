@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,19 @@ GOOD, BAD = Outcome("Succeeded", "", 0), Outcome("Failed", "main: Error (exit co
 def test_reading_an_output(tmp_path: Path, content: bytes, value: str):
     (tmp_path / "o").write_bytes(content)
     assert read_output(tmp_path / "o") == value
+
+
+def test_what_is_no_file_of_the_step_is_not_read(tmp_path: Path):
+    (tmp_path / "secret").write_text("the service's")
+    folder = tmp_path / "volume"
+    folder.mkdir()
+    (folder / "out").symlink_to(tmp_path / "secret")
+    os.mkfifo(folder / "fifo")
+    assert read_output(folder / "out") is None
+    assert read_output(folder / "fifo") is None
+    (folder / "value").write_text("v")
+    (folder / "inside").symlink_to("value")
+    assert read_output(folder / "inside") == "v"
 
 
 def test_outputs_that_cannot_be_read(tmp_path: Path):

@@ -7,6 +7,11 @@ from translator.errors import PermanentError
 
 CHAIN = "{{=tasks['b'].outputs?.parameters?.context ?? tasks['a'].outputs?.parameters?.context ?? ''}}"
 
+HANDOVER = (
+    "{{=let left = tasks['a'].outputs?.parameters?.context ?? ''; len(left) > 32768 ? '!over' : "
+    "(left matches '^(![a-z]*|[;=0-7]*)$' ? left : '!foreign')}}"
+)
+
 
 @pytest.mark.parametrize(
     ("outputs", "value"),
@@ -21,6 +26,29 @@ CHAIN = "{{=tasks['b'].outputs?.parameters?.context ?? tasks['a'].outputs?.param
 def test_the_chain_takes_the_first_value_that_exists(outputs: dict[str, dict[str, str]], value: str):
     check_argument(CHAIN, "x")
     assert fill_argument(CHAIN, outputs, "x") == value
+
+
+@pytest.mark.parametrize(
+    ("left", "handed"),
+    [
+        (None, ""),
+        ("", ""),
+        (";141=142", ";141=142"),
+        (";" * 32768, ";" * 32768),
+        (";" * 32769, "!over"),
+        ("x" * 120_000, "!over"),
+        ("!over", "!over"),
+        ("{{=1+1}}", "!foreign"),
+        (";141=142\n", "!foreign"),
+        ("\0", "!foreign"),
+        ("eyJhbGciOi.eyJpc3Mi", "!foreign"),
+        ("!foreign", "!foreign"),
+    ],
+)
+def test_only_a_context_is_handed_over(left: str | None, handed: str):
+    check_argument(HANDOVER, "x")
+    outputs = {} if left is None else {"a": {"context": left}}
+    assert fill_argument(HANDOVER, outputs, "x") == handed
 
 
 def test_a_plain_reference():
@@ -67,6 +95,8 @@ def test_other_forms_are_refused_in_templates(text: str):
         "{{=tasks['a'].status ?? ''}}",
         "{{=steps['a'].outputs?.parameters?.context ?? ''}}",
         "{{=get(tasks, 'a') ?? ''}}",
+        HANDOVER.replace("[;=0-7]*", ".*"),
+        HANDOVER.replace("tasks['a']", "steps['a']"),
         "{{steps.a.outputs.parameters.context}}",
         "{{=tasks['a'].outputs?.parameters?.context ?? 'it\\'s'}}",
     ],
