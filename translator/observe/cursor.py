@@ -180,19 +180,18 @@ def _fraction(time: bytes) -> float:
     return float(b"0" + digits) if digits[:1] == b"." else 0.0
 
 
-def leap(before: bytes, lines: Sequence[Line], seconds: float, after: bytes = b"") -> int | None:
+def leap(before: bytes, lines: Sequence[Line], seconds: float) -> int | None:
     """The place of the first line that is so much later than the one before it.
 
     Args:
         before: the time of the line before them.
         lines: any number.
         seconds: how much.
-        after: lines up to this time are no matter.
     """
-    if not lines or lines[-1][0] <= after or seconds_between(before, lines[-1][0]) < seconds:
+    if not lines or seconds_between(before, lines[-1][0]) < seconds:
         return None
     for place, (time, _) in enumerate(lines):
-        if time[:18] != before[:18] and time > after and seconds_between(before, time) >= seconds:
+        if time[:19] != before[:19] and seconds_between(before, time) >= seconds:
             return place
         before = time
     return None

@@ -154,7 +154,7 @@ async def test_lines_that_are_known_to_be_missing_are_told(fake: FakeApi, api: A
     )
     await read.run()
     assert read.lines == [*numbers(1, 10), *numbers(30, 36)]
-    assert read.gaps == ["the log was rotated while nobody read it"]
+    assert read.gaps == ["lines may be missing: the log was rotated while nobody read it"]
     assert [type(seen) for seen in read.seen].index(LogGap) == 1
 
 
@@ -438,12 +438,14 @@ async def test_a_silent_connection_is_begun_anew(
 async def test_a_follow_that_the_kubelet_forgot_at_a_rotation_is_begun_anew(
     fake: FakeApi, api: ApiServer, pace: Pace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stall, "QUIET_S", 0.01)
-    monkeypatch.setattr(continuity, "UNROTATED", 0)
+    monkeypatch.setattr(stall, "LOOK_S", 0.1)
+    monkeypatch.setattr(continuity, "UNROTATED", 1)
     read = Read(api, pace)
     fake.logs["p", "main"].extend(
         [
             sends(log(1, 10), then="hang"),
+            sends(log(1, 1)),  # the log is large enough to be rotated
+            sends(log(1, 1)),  # something came
             sends(log(10, 10)),  # nothing new: the process is quiet
             says(500, "busy"),
             sends(log(25, 25)),
@@ -454,14 +456,45 @@ async def test_a_follow_that_the_kubelet_forgot_at_a_rotation_is_begun_anew(
     await read.run()
     assert read.lines == numbers(1, 31)
     assert read.gaps == []
-    tails = [query for _, _, query in fake.requests if "tailLines" in query]
-    assert [query["tailLines"] for query in tails] == ["1", "1", "1", "1"]
+    looks = [
+        query.get("tailLines") or query["limitBytes"]
+        for _, _, query in fake.requests
+        if query.keys() & {"tailLines", "limitBytes"}
+    ]
+    assert looks[:5] == ["64", "64", "1", "1", "1"]
+
+
+async def test_a_file_that_the_kubelet_may_have_left_out_is_told_where_it_lacks(
+    fake: FakeApi, api: ApiServer, pace: Pace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(continuity, "UNROTATED", 1)
+    monkeypatch.setattr(continuity, "SPAN_S", 0)  # no look is recent enough
+    read = Read(api, pace)
+    left_out = starting(read, log(1, 10), log(31, 34) + log(31, 35))
+    fake.logs["p", "main"].extend(
+        [
+            left_out,
+            sends(log(1, 1)),
+            sends(log(31, 31)),
+            sends(log(31, 36)),
+        ]
+    )
+    await read.run()
+    # where the kubelet was told of two rotations, it gives the newest file twice
+    assert [seen.why if isinstance(seen, LogGap) else [*seen.lines] for seen in read.seen[:-2]] == [
+        numbers(1, 10),
+        "lines may be missing: the log may have been rotated twice while its reader lagged behind",
+        ["line 31"],
+        numbers(32, 34),
+        ["line 35"],
+        ["line 36"],
+    ]
 
 
 async def test_a_small_log_is_not_asked_for_its_newest_line(
     fake: FakeApi, api: ApiServer, pace: Pace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stall, "QUIET_S", 0.001)
+    monkeypatch.setattr(stall, "LOOK_S", 0.001)
     monkeypatch.setattr(log_requests, "SILENCE_S", 0.05)
     read = Read(api, pace)
     fake.logs["p", "main"].extend(

@@ -1,9 +1,16 @@
 """Decides whether what was read of a log goes on where the reading before it ended. No I/O and no clock.
 
 Only the newest file of a log can be read; the kubelet begins one every ten seconds at most, when the older
-has 10 MiB. A reading that begins with a newer file than the one before it lacks nothing where that one is
-known to have come to its file's end: its container had ended, or it was stopped for having stalled there. In
-every other case lines may be missing, and a gap is to be told.
+has 10 MiB. Two things are to be told of a log whose file has changed: whether the older file was read to its
+end, and whether a whole file lies between.
+
+- The older file was read to its end where its container had ended, or the follow had stalled there.
+- No file lies between where the last line of the one and the first of the other follow each other closely, or
+  where a look at the log showed that the newest file was still the one that was read (`Sight`), so short a
+  time before that there was one rotation since at most.
+
+In every other case a file may have gone by unseen, and a gap says that lines may be missing. How long a
+process was silent decides nothing: what the log looked like meanwhile does.
 
 What cannot be noticed: the kubelet's own follow goes on to the newer file as soon as that is there, while
 containerd may still write some last lines to the older one (some hundred at most, of a process that writes as
@@ -13,7 +20,9 @@ fast as it can); and where the node's clock is set back, lines that follow while
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import Enum, auto
+from math import inf
 
 from translator.engine.argo.stretch import Stretch
 from translator.observe.cursor import Cursor, leap, seconds_between
@@ -25,8 +34,25 @@ TOLD_S = 10.0
 CLOSE_S = 3.0
 """Seconds between the last line of an older file and the first of the newer, in a log that grows fast."""
 
-LEAP_S = 9.0
-"""Seconds between two lines in which there may have been two rotations, and a whole file between them."""
+LEAP_S = 4.0
+"""Seconds between two lines in which there may have been two rotations, and a whole file between them: they
+are ten seconds apart, but the second comes in time where the first one was late, on a busy node."""
+
+SPAN_S = 5.0
+"""Seconds within which there was one rotation at most."""
+
+EMPTY_S = 1.0
+"""Seconds within which nobody fills a file of 10 MiB."""
+
+JITTER_S = 0.5
+"""Seconds by which a line in a newer file may be earlier than one in the older: containerd writes to both for
+a moment, and stdout and stderr are read apart."""
+
+FIRST_S = 4.0
+"""Seconds within which a follow's first line comes."""
+
+RENEW_S = 300.0
+"""Seconds after which a follow of an empty file is begun anew: before its connection counts as dead."""
 
 DOUBTS = 3
 """Readings that must end with the same line where one may have been cut off."""
@@ -40,7 +66,8 @@ user's process before it writes that line, so on a busy node lines of the user's
 the process can write until the executor gets its turn (300 KB were seen). Up to `UNROTATED` they wait."""
 
 HEADLESS = "the log was rotated before anybody could read it"
-ROTATED = "the log was rotated while nobody read it"
+ROTATED = "lines may be missing: the log was rotated while nobody read it"
+LEFT_OUT = "lines may be missing: the log may have been rotated twice while its reader lagged behind"
 CUT_OFF = "the log's last lines may be missing: its readings ended at different lines"
 
 
@@ -52,6 +79,36 @@ class End(Enum):
     """It is to be read again."""
     CUT_OFF = auto()
     """It was read often enough, and ended elsewhere each time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What a look at a log showed of its newest file.
+
+    Attributes:
+        at: when it was asked for.
+        line: the time of a line that the file holds, or began before; empty: the file is the one with which
+            the reading began, which may be empty.
+        exact: that line is in the file.
+    """
+
+    at: float
+    line: str
+    exact: bool = False
+
+    def shows(self, last: str, now: float, span: float) -> bool:
+        """Whether no file has gone by between a line that was read and what comes now.
+
+        Args:
+            last: the line's time.
+            now: the time.
+            span: seconds within which there was one rotation at most.
+        """
+        if now - self.at >= span:
+            return False
+        if not self.line or (self.exact and self.line == last):
+            return True
+        return seconds_between(self.line.encode(), last.encode()) > JITTER_S
 
 
 class Continuity:
@@ -73,10 +130,11 @@ class Continuity:
         self._resumed = bool(cursor.last)
         self._tells_start = tells_start
         self._received = 0
+        self._opened_at = 0.0
+        self._behind_since = inf
         self._ended_at = 0.0
-        self._stalled = False
-        self._leapt_to = b""
-        self._delivered_at = 0.0
+        self._sight: Sight | None = None
+        self._linked = False
         self._parted: Stretch | None = None
         self._ends: list[str] = []
         self.before: Stretch | None = None
@@ -103,11 +161,72 @@ class Continuity:
         """Some more bytes have come."""
         self._received += size
 
-    def deliver(self, now: float) -> None:
-        """Lines have been passed on."""
-        self._delivered_at = now
+    # What a look at the log shows.
+
+    def see_newest(self, newest: str, stretch: Stretch, asked: float) -> bool:
+        """The newest line was asked for while nothing came. Returns whether the follow has stalled.
+
+        Args:
+            newest: its time; empty: the newest file is empty.
+            stretch: what the follow has brought.
+            asked: when it was asked for.
+        """
+        if not newest:
+            if stretch.came:
+                return True  # the file was rotated: who begins anew reads the empty one for certain
+            self._sight = Sight(asked, "")
+            return asked - self._opened_at > RENEW_S
+        if not newest[:1].isdigit():
+            return False
+        if newest <= stretch.newest:
+            self._sight = Sight(asked, newest, exact=True)
+            return False
+        if stretch.came:
+            return True
+        # the line was written just now, or the kubelet still reads what is older than `sinceTime`
+        self._behind_since = min(self._behind_since, asked)
+        return asked - self._behind_since > FIRST_S
+
+    def goes_on_within(self, last: str, now: float) -> bool:
+        """Whether the last look showed that no file lies between two lines of one follow.
+
+        Args:
+            last: the time of the first of them.
+            now: the time.
+        """
+        return self._sight is not None and self._sight.shows(last, now, SPAN_S)
+
+    def see_first(self, first: str, stretch: Stretch, asked: float) -> None:
+        """The first line of the newest file was asked for.
+
+        Args:
+            first: its time; empty: the file is empty.
+            stretch: what the follow has brought.
+            asked: when it was asked for.
+        """
+        if first[:1].isdigit() and first <= stretch.newest:
+            self._sight = Sight(asked, "" if first == stretch.first else first)
 
     # Between two readings.
+
+    def open(self, before: Stretch | None, now: float) -> None:
+        """A reading begins.
+
+        Args:
+            before: the reading before it.
+            now: the time.
+        """
+        self._opened_at, self._behind_since = now, inf
+        sight = self._sight
+        if sight is None or before is None:
+            self._linked = False
+        elif sight.line:
+            self._linked = sight.shows(before.newest, now, SPAN_S)
+        else:
+            # it was in the empty file: then it is in that again
+            self._linked = self._linked and sight.shows("", now, EMPTY_S)
+        if sight is not None and not sight.line:
+            self._sight = None  # it tells of the file of that reading
 
     def end_follow(self, stretch: Stretch, before: Stretch | None, now: float, *, stalled: bool) -> None:
         """A follow has ended by itself.
@@ -120,7 +239,9 @@ class Continuity:
         """
         if stretch.joined:
             self.before, self._ended_at, self.confirmed = stretch, now, stalled
-            self._stalled = stalled
+            if self._sight is not None and not self._sight.line:
+                # what was empty then was this reading's file
+                self._sight = replace(self._sight, line=stretch.newest, exact=True)
         else:
             self.before = before  # nothing in it says where it belongs
 
@@ -153,10 +274,10 @@ class Continuity:
             return False
         last, first = before.newest, stretch.first
         if not first:
-            return before.exited
-        # a follow that missed a rotation had much to read when it came: one line followed the other closely
-        limit = LEAP_S if self._stalled else CLOSE_S
-        return first[:1].isdigit() and seconds_between(last.encode(), first.encode()) < limit
+            return before.exited or self._linked
+        if not first[:1].isdigit():
+            return False
+        return self._linked or seconds_between(last.encode(), first.encode()) < CLOSE_S
 
     # Within a follow.
 
@@ -164,35 +285,28 @@ class Continuity:
         """The place of a line before which the kubelet may have left out a file.
 
         A follow that lags, because whoever takes the lines is slow, or that the kubelet has forgotten, goes
-        on with the newest file at some time, however many there were.
+        on with the newest file at some time, however many there were. The kubelet writes ten seconds' worth
+        of lines to each, so that lies between the lines before and after.
 
         Args:
             fresh: the next lines.
             stretch: what the follow has brought, these included.
             last: the time of the last line that was delivered; empty: there was none.
-            now: the time, for a process that was silent for as long as we have been waiting.
+            now: the time.
         """
         if not last or not self.may_be_rotated:
             return None
-        # the newest may be the executor's
-        newest = stretch.newest.encode() if stretch.newest[:1].isdigit() else self._leapt_to
-        lines = [*fresh, (newest, b"")]
-        first = lines[0][0]
-        place = leap(last.encode(), lines, LEAP_S, self._leapt_to)
-        waited = now - self._delivered_at
-        if place == 0 and waited > seconds_between(last.encode(), first) - LEAP_S / 2:
-            place = leap(first, lines[1:], LEAP_S, self._leapt_to)
-            return place if place is None else place + 1
-        return place
-
-    def look_behind(self, newest: str, stretch: Stretch) -> None:
-        """The log is read again from before the line that `leap` found: that shows whether a file lies there.
-
-        Args:
-            newest: the time of the log's newest line; up to it no leap is a matter any more.
-            stretch: what the follow has brought.
-        """
-        self._leapt_to = max(newest, stretch.newest).encode()
+        # the executor's last line may come in a newer file than the user's
+        said = stretch.exited and stretch.newest[:1].isdigit()
+        lines = [*fresh, (stretch.newest.encode(), b"")] if said else fresh
+        skipped = 0
+        while (place := leap(last.encode(), lines[skipped:], LEAP_S)) is not None:
+            place += skipped
+            before = lines[place - 1][0].decode() if place else last
+            if not self.goes_on_within(before, now):
+                return place
+            last, skipped = lines[place][0].decode(), place + 1
+        return None
 
     # The beginning and the end.
 

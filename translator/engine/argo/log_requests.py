@@ -15,6 +15,9 @@ from translator.observe.lines import LONGEST
 SILENCE_S = 600.0
 """Seconds without a line after which a follow is begun anew: its connection may be dead."""
 
+_TIME_BYTES = 64
+"""More than a line's time has."""
+
 
 class LogRequests:
     """Asks for a container's log, with the time before each line.
@@ -54,6 +57,14 @@ class LogRequests:
             async for chunk in stream:
                 last = (last + chunk)[-2 * LONGEST :]
         return time_of(last.rstrip(b"\n").rpartition(b"\n")[2])
+
+    async def first(self) -> str:
+        """The time of the newest file's first line; empty where there is none. Raises as `read`."""
+        begun = b""
+        async with self._ask({"limitBytes": str(_TIME_BYTES)}) as stream:
+            async for chunk in stream:
+                begun += chunk
+        return time_of(begun)
 
     async def newest_if_told(self) -> str | None:
         """As `newest`; empty too where that is refused, None where it cannot be told now."""

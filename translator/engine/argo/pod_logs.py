@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import structlog
@@ -24,6 +24,7 @@ from translator.engine.argo.continuity import (
     CUT_OFF,
     HEADLESS,
     HELD_S,
+    LEFT_OUT,
     ROTATED,
     TOLD_S,
     Continuity,
@@ -32,7 +33,7 @@ from translator.engine.argo.continuity import (
 from translator.engine.argo.log_requests import LogRequests
 from translator.engine.argo.outlet import LogObservation
 from translator.engine.argo.slots import Slots
-from translator.engine.argo.stall import Progress, stopped_when_stalled
+from translator.engine.argo.stall import Progress, looked_after
 from translator.engine.argo.stream import Stream
 from translator.engine.argo.stretch import Stretch
 from translator.engine.argo.watching import Pace
@@ -95,6 +96,9 @@ class PodLog:
         self._stalled = False
         self._taken = True
         self._held_until: asyncio.TimerHandle | None = None
+        self._jumped_to: Line | None = (
+            None  # before it a file may have been left out: the kubelet may repeat it
+        )
 
     @property
     def cursor(self) -> dict[str, Any]:
@@ -132,8 +136,10 @@ class PodLog:
         since = "" if continuity.from_start else self._cursor.since
         before, stretch = continuity.before, Stretch(self._cursor)
         self._taken = True
+        self._jumped_to = None
         asked = self._requests.read(follow=follow, since=since)
         async with asked as stream, self._kept_going(stream, stretch, follow=follow):
+            continuity.open(before, _now())
             continuity.before = None
             async for chunk in stream:
                 stretch.held += stretch.feed(chunk)
@@ -143,16 +149,16 @@ class PodLog:
                         self._wait_for_start(stream)
                     continue
                 fresh, stretch.held = stretch.held, []
-                told = follow and continuity.is_told(stretch)
-                leapt = continuity.leap(fresh, stretch, self._cursor.last, _now()) if told else None
+                small = not continuity.may_be_rotated
                 continuity.receive(len(chunk))
                 self._taken = False
-                await self._give(fresh[:leapt], stretch, before)
+                if small and follow and continuity.may_be_rotated:
+                    await self._look_now(stretch)
+                if follow:
+                    await self._give_followed(fresh, stretch, before)
+                else:
+                    await self._give(fresh, stretch, before)
                 self._taken = True
-                if leapt is not None:
-                    continuity.look_behind(await self._requests.newest(), stretch)
-                    stream.stop()
-                    break
         if stream.stopped and not self._stalled:
             return False
         if stretch.strange:
@@ -192,14 +198,16 @@ class PodLog:
             return
 
         def progress() -> Progress:
-            over = self._container.over.is_set()
-            return Progress(self._continuity.received, stretch.newest, self._taken, over)
+            return Progress(self._continuity.received, self._taken, self._container.over.is_set())
+
+        async def look(quiet: bool) -> bool:
+            return self._continuity.may_be_rotated and await self._look(stretch, quiet=quiet)
 
         def stop() -> None:
             self._stalled = True
             stream.stop()
 
-        async with stopped_when_stalled(progress, self._newest_if_rotated, stop, stream.stop):
+        async with looked_after(progress, look, stop, stream.stop):
             with self._slots.limit(TURN_S, stream.stop):
                 try:
                     yield
@@ -218,9 +226,53 @@ class PodLog:
         if self._held_until is None:
             self._held_until = asyncio.get_running_loop().call_later(HELD_S, give_up)
 
-    async def _newest_if_rotated(self) -> str:
-        """The time of the newest line, of a log that is large enough to have been rotated."""
-        return await self._requests.newest() if self._continuity.may_be_rotated else ""
+    async def _look(self, stretch: Stretch, *, quiet: bool) -> bool:
+        """Look whether the log's newest file is still the one that is followed; return whether to stop."""
+        asked = _now()
+        if quiet:
+            return self._continuity.see_newest(await self._requests.newest(), stretch, asked)
+        self._continuity.see_first(await self._requests.first(), stretch, asked)
+        return False
+
+    async def _give_followed(self, fresh: Sequence[Line], stretch: Stretch, before: Stretch | None) -> None:
+        """Pass on what a follow brought; where the kubelet may have left out a file, say so."""
+        if fresh and not self._continuity.is_told(stretch):
+            await self._give(fresh[:1], stretch, before)
+            fresh = fresh[1:]
+        fresh = await self._unrepeated(fresh, stretch, before)
+        while (place := self._continuity.leap(fresh, stretch, self._cursor.last, _now())) is not None:
+            await self._give(fresh[:place], stretch, before)
+            goes_on = await self._goes_on_here(stretch)
+            if not goes_on:
+                await self._lack(LEFT_OUT)
+            if place == len(fresh):
+                return
+            await self._give(fresh[place : place + 1], stretch, before)
+            if not goes_on:
+                self._jumped_to = fresh[place]
+            fresh = await self._unrepeated(fresh[place + 1 :], stretch, before)
+        await self._give(fresh, stretch, before)
+
+    async def _unrepeated(
+        self, fresh: Sequence[Line], stretch: Stretch, before: Stretch | None
+    ) -> Sequence[Line]:
+        """Leave out what comes again: the kubelet opens a file once for each rotation that it was told of."""
+        if self._jumped_to is None or self._jumped_to not in fresh:
+            return fresh
+        again = fresh.index(self._jumped_to)
+        await self._give(fresh[:again], stretch, before)
+        return stretch.join_again(self._cursor, fresh[again:])
+
+    async def _goes_on_here(self, stretch: Stretch) -> bool:
+        """Whether the log goes on after the last line that was passed on, by a look at its newest file."""
+        last = self._cursor.last
+        await self._look_now(stretch)
+        return self._continuity.goes_on_within(last, _now())
+
+    async def _look_now(self, stretch: Stretch) -> None:
+        """Look with which line the log's newest file begins, if that can be told."""
+        with suppress(UnavailableError, RefusedError):
+            await self._look(stretch, quiet=False)
 
     async def _give(self, fresh: Sequence[Line], stretch: Stretch, before: Stretch | None) -> None:
         """Pass on what is new, after what must be said of what lies before it."""
@@ -236,7 +288,6 @@ class PodLog:
         if self._continuity.is_headless(stretch, self._cursor):
             await self._lack(HEADLESS)
         self._failures = 0
-        self._continuity.deliver(_now())
         self._cursor = self._cursor.after(fresh)
         found = texts([text for _, text in fresh])
         await self._put(LogLines(step, found, self._cursor.as_json(), fresh[-1][0].decode()))

@@ -104,6 +104,19 @@ class Stretch:
         held, self.held = self.held, []
         return [*held, *self._join.feed(self._lines.end(exit_code))]
 
+    def join_again(self, cursor: Cursor, fresh: Sequence[Line]) -> Sequence[Line]:
+        """The kubelet gives the same file again from its start.
+
+        Args:
+            cursor: up to where lines were delivered.
+            fresh: the lines that come again.
+
+        Returns:
+            Those of them that are new after all.
+        """
+        self._join = Join(cursor)
+        return self._join.feed(fresh)
+
     def begin(self) -> Sequence[Line]:
         """Take it that this is a newer file, all of it new: return what has waited."""
         return self._join.begin()

@@ -1,9 +1,15 @@
 """A kubelet's log of one container, in virtual time: it rotates, follows miss that, connections are lost.
 
-After the kubelet of Kubernetes 1.35 (cri-client's ``logs.go``, ``container_log_manager.go``): it looks every
-ten seconds whether the file has reached its size, and begins a newer one. A follow learns of that only if it
-had come to its file's end before; else it waits there until the next rotation, and goes on with the file
-after.
+After the kubelet of Kubernetes 1.35 (cri-client's ``logs.go``, ``container_log_manager.go``):
+
+- it looks every ten seconds whether the newest file has reached its size, some time later when it is busy,
+  and begins a newer one. containerd writes to the older for a moment longer. Only the newest can be read
+  anew;
+- a follow reads its file to the end, and only then begins to watch the folder. A rotation before that is
+  never told to it: it waits at its file's end until the next one;
+- each rotation that it was told of makes it open the newest file from its start, one after the other. So a
+  follow that lags behind two rotations leaves out a file, and gives the newest twice;
+- once the container has ended it ends at its file's end, though there be newer files.
 """
 
 from __future__ import annotations
@@ -48,10 +54,11 @@ class File:
     """One file of the log."""
 
     lines: list[tuple[str, bytes]] = field(default_factory=list)
+    size: int = 0
 
-    @property
-    def size(self) -> int:
-        return sum(len(line) for _, line in self.lines)
+    def add(self, stamp: str, line: bytes) -> None:
+        self.lines.append((stamp, line))
+        self.size += len(line)
 
 
 class Kubelet:
@@ -61,14 +68,21 @@ class Kubelet:
         limit: bytes at which a file is rotated.
         chunk: lines that an answer brings at once.
         pace: seconds between two of these.
+        linger: seconds for which the older file is still written to.
+
+    Attributes:
+        late: lines that were written to an older file; who follows may have gone on by then.
     """
 
-    def __init__(self, *, limit: int, chunk: int, pace: float) -> None:
-        self.limit, self.chunk, self.pace = limit, chunk, pace
+    def __init__(self, *, limit: int, chunk: int, pace: float, linger: float = 0.0) -> None:
+        self.limit, self.chunk, self.pace, self.linger = limit, chunk, pace, linger
+        self.late: set[str] = set()
+        self._lingers_until = 0.0
         self.files = [File()]
         self.running = True
         self.gone = False
         self.away_until = 0.0
+        self.busy_until = 0.0  # nothing but what is followed already is answered
         self.connections: set[asyncio.Event] = set()
         self.broken = False
         self.skew = 0.0
@@ -76,15 +90,19 @@ class Kubelet:
         self._last = ""
 
     def write(self, text: str, jitter: float = 0.0) -> None:
-        now = asyncio.get_running_loop().time() + self.skew + jitter
-        whole = START + timedelta(seconds=now)
+        clock = asyncio.get_running_loop().time()
+        whole = START + timedelta(seconds=clock + self.skew + jitter)
         stamp = f"{whole:%Y-%m-%dT%H:%M:%S.%f}000Z"
-        self.files[-1].lines.append((stamp, f"{stamp} {text}\n".encode()))
+        late = len(self.files) > 1 and clock < self._lingers_until
+        if late:
+            self.late.add(text)
+        self.files[-2 if late else -1].add(stamp, f"{stamp} {text}\n".encode())
         self._tell()
 
     def rotate(self) -> None:
         if self.running and self.files[-1].size >= self.limit:
             self.files.append(File())
+            self._lingers_until = asyncio.get_running_loop().time() + self.linger
             self._tell()
 
     def end(self) -> None:
@@ -107,8 +125,10 @@ class Kubelet:
         self, call: Call, path: str, query: Mapping[str, str], *, silence: float, unchunked: bool = False
     ) -> AsyncIterator[Answer]:
         await asyncio.sleep(0.01)
-        if asyncio.get_running_loop().time() < self.away_until:
+        clock = asyncio.get_running_loop().time()
+        if clock < self.away_until or (clock < self.busy_until and self.broken):
             raise UnavailableError("the API server is away")
+        await asyncio.sleep(max(0.0, self.busy_until - clock))
         if self.gone:
             raise RefusedError("not found", status=404, reason="NotFound", remedy="")
         yield Answer(self, query)
@@ -119,6 +139,9 @@ class Kubelet:
         if "tailLines" in query:
             if lines:
                 yield lines[-1][1]
+        elif "limitBytes" in query:
+            if lines:
+                yield lines[0][1][: int(query["limitBytes"])]
         elif "follow" not in query:
             async for chunk in self._send(lines[:], since, cut):
                 yield chunk
@@ -139,7 +162,8 @@ class Kubelet:
             yield chunk
 
     async def _follow(self, since: str, cut: asyncio.Event) -> AsyncIterator[bytes]:
-        at, watched = 0, 0
+        at = 0
+        watched: int | None = None
         lines = self.files[-1].lines
         while not cut.is_set():
             sent, at = at, len(lines)
@@ -147,12 +171,12 @@ class Kubelet:
                 yield chunk
             if at < len(lines) or cut.is_set():
                 continue
-            if not watched:
+            if watched is None:
                 watched = len(self.files)
             elif not self.running:
                 return
             elif len(self.files) > watched:
-                watched, at = len(self.files), 0
+                watched, at = watched + 1, 0
                 lines = self.files[-1].lines
             else:
                 await self._changed.wait()

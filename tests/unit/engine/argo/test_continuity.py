@@ -36,17 +36,53 @@ def of(cursor: Cursor = NOBODY, *, tells_start: bool = False) -> Continuity:
     return Continuity(cursor, tells_start=tells_start)
 
 
-@pytest.mark.parametrize(
-    ("first", "stalled", "goes_on"),
-    [(5.0, False, True), (7.9, False, True), (8.1, False, False), (8.1, True, True), (14.1, True, False)],
-)
-def test_a_newer_file_goes_on_where_its_first_line_follows_closely(
-    first: float, stalled: bool, goes_on: bool
-) -> None:
+@pytest.mark.parametrize(("first", "goes_on"), [(5.0, True), (7.9, True), (8.1, False)])
+def test_a_newer_file_goes_on_where_its_first_line_follows_closely(first: float, goes_on: bool) -> None:
     known = of()
     before = stretch(4.0, 5.0)
-    known.end_follow(before, None, 0.0, stalled=stalled)
+    known.end_follow(before, None, 0.0, stalled=True)
+    known.open(before, 0.1)
     assert known.goes_on(stretch(first, cursor=told(4.0, 5.0)), before) is goes_on
+
+
+@pytest.mark.parametrize(
+    ("newest", "after", "goes_on"),
+    [
+        (5.0, 4.9, True),  # the last line was the newest file's last, and there was one rotation since
+        (5.0, 5.1, False),  # there may have been two
+        (4.0, 4.9, True),  # the file began before the last line
+        (4.9, 4.9, False),  # or after it: two streams are not read in step
+    ],
+)
+def test_a_newer_file_goes_on_where_the_older_was_the_newest_shortly_before(
+    newest: float, after: float, goes_on: bool
+) -> None:
+    known = of()
+    before = stretch(1.0, newest, 5.0) if newest < 5 else stretch(1.0, 5.0)
+    assert not known.see_newest(stamp(newest), before, 100.0)
+    known.end_follow(before, None, 100.0, stalled=True)
+    known.open(before, 100.0 + after)
+    silent = stretch(55.0, cursor=told(1.0, 5.0))
+    assert known.goes_on(silent, before) is goes_on
+    assert known.goes_on(stretch(cursor=told(5.0)), before) is goes_on
+
+
+def test_who_began_anew_in_an_empty_file_is_in_it_as_long_as_it_is_empty() -> None:
+    known = of(told(5.0))
+    before, empty = stretch(1.0, 5.0), stretch(cursor=told(5.0))
+    known.see_first(stamp(1.0), before, 98.0)
+    assert known.see_newest("", before, 100.0), "it may be in the older one"
+    known.end_follow(before, None, 100.1, stalled=True)
+    known.open(before, 100.2)
+    known.receive(2 * continuity.UNROTATED)
+    for minutes in range(5):
+        assert not known.see_newest("", empty, 101.0 + 60 * minutes)
+    assert known.see_newest("", empty, 401.0), "its connection would seem dead"
+    known.end_follow(empty, before, 401.0, stalled=True)
+    known.open(before, 401.1)
+    assert known.goes_on(stretch(50.0, cursor=told(5.0)), before)
+    known.open(before, 401.2)  # the connection broke: a file may have come and gone
+    assert not known.goes_on(stretch(50.0, cursor=told(5.0)), before)
 
 
 def test_a_file_of_which_lines_were_left_out_goes_on_nowhere() -> None:
@@ -115,21 +151,26 @@ def test_nothing_leaps_before_the_first_line_is_told() -> None:
     assert of(told(1.0)).leap(lines(30.0), stretch(30.0), "", 0.0) is None
 
 
-def test_a_process_that_was_silent_while_we_waited_has_not_leapt() -> None:
-    known = of(told(1.0))
-    known.deliver(100.0)
+def test_a_process_that_was_silent_while_its_file_was_the_newest_has_not_leapt() -> None:
+    known, before = of(told(1.0)), stretch(1.0)
     late = stretch(30.0, 31.0)
-    assert known.leap(lines(30.0, 31.0), late, stamp(1.0), 128.0) is None
-    assert known.leap(lines(30.0, 31.0), late, stamp(1.0), 101.0) == 0
-    assert known.leap(lines(30.0, 50.0), stretch(30.0, 50.0), stamp(1.0), 128.0) == 1
+    assert not known.see_newest(stamp(1.0), before, 100.0)
+    assert known.leap(lines(30.0, 31.0), late, stamp(1.0), 104.9) is None
+    assert known.leap(lines(30.0, 31.0), late, stamp(1.0), 105.1) == 0
+    known.see_first(stamp(1.0), stretch(0.5, 30.0), 104.0)
+    assert known.leap(lines(30.0, 50.0), stretch(30.0, 50.0), stamp(1.0), 105.1) == 0
+    known.see_first(stamp(0.4), stretch(0.5, 30.0), 104.0)
+    assert known.leap(lines(30.0, 50.0), stretch(30.0, 50.0), stamp(1.0), 105.1) is None
 
 
-def test_what_was_looked_at_once_leaps_no_more() -> None:
-    known = of(told(1.0))
-    late = stretch(30.0)
-    assert known.leap(lines(30.0), late, stamp(1.0), 0.0) == 0
-    known.look_behind(stamp(31.0), late)
-    assert known.leap(lines(30.0, 31.0), stretch(30.0, 31.0), stamp(1.0), 0.0) is None
+def test_a_line_that_is_not_there_yet_is_no_stall() -> None:
+    known, nothing = of(told(1.0)), stretch(cursor=told(1.0))
+    known.open(None, 100.0)
+    assert not known.see_newest(stamp(2.0), nothing, 101.5)
+    assert not known.see_newest(stamp(2.0), nothing, 104.5)
+    assert known.see_newest(stamp(2.0), nothing, 106.0)
+    assert known.see_newest(stamp(2.0), stretch(1.0), 106.0)
+    assert not known.see_newest("unable", stretch(1.0), 106.0)
 
 
 @pytest.mark.parametrize(
