@@ -22,6 +22,7 @@ from translator.cli.schema import schema
 from translator.cli.serve import serve
 from translator.cli.stand_in import stand_in
 from translator.cli.submit import submit
+from translator.cli.uninstall import uninstall
 from translator.cli.validate import validate
 
 app = typer.Typer(
@@ -55,6 +56,7 @@ app.command("run")(run)
 app.command("serve")(serve)
 app.command("doctor")(doctor)
 app.command("rbac")(rbac)
+app.command("uninstall")(uninstall)
 app.command("stand-in")(stand_in)
 app.command("demo")(demo)
 app.command("submit")(submit)

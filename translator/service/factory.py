@@ -23,7 +23,7 @@ from translator.observe.observation import WorkflowRef
 from translator.service.assembly import assemble
 from translator.service.engine import Engine
 from translator.service.metrics import Metrics
-from translator.service.options import options
+from translator.service.options import installation_of, options
 from translator.service.reload import Reload
 from translator.service.replica import Replica, margin_s
 from translator.service.request import RequestLimit
@@ -66,7 +66,7 @@ def _argo(settings: Settings, metrics: Metrics) -> Engine:
         logs_at_once=chosen.logs_at_once,
         kill_grace_s=chosen.kill_grace_seconds,
         shards=settings.shards,
-        installation=_installation(settings),
+        installation=installation_of(settings),
         on_list=metrics.listed,
     )
 
@@ -154,7 +154,7 @@ async def running(settings: Settings, *, engine: Engine | None = None) -> AsyncI
             flush_seconds=settings.flush_seconds,
             reconcile_seconds=settings.reconcile_seconds,
             unseen_seconds=settings.argo.unseen_seconds,
-            installation=_installation(settings),
+            installation=installation_of(settings),
             grace_seconds=settings.termination_grace_seconds,
             on_drain=sender.drain if isinstance(sender, LinkClient) else lambda: None,
             metrics=metrics,
@@ -210,11 +210,6 @@ def database(chosen: RedisSettings | None) -> int:
         return 0
     told = parse_address(chosen.addr).db
     return chosen.db if told is None else told
-
-
-def _installation(settings: Settings) -> str:
-    """What marks the objects of this installation in a cluster."""
-    return settings.installation or settings.biz_id or "translator"
 
 
 def _replica_name(settings: Settings) -> str:

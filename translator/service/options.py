@@ -24,6 +24,11 @@ def options(settings: Settings) -> Options:
     )
 
 
+def installation_of(settings: Settings) -> str:
+    """What marks the objects of this installation in a cluster."""
+    return settings.installation or settings.biz_id or "translator"
+
+
 def _policy(settings: Settings) -> Policy:
     chosen = settings.policy
     return Policy(

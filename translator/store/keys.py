@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from translator.workflow.names import shard
 
+PREFIX = "translator:"
+"""How every key and channel begins."""
+
 SHARDS = "translator:shards"
 """How many shards the data was split into, which decides where each task is."""
 

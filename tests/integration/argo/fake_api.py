@@ -34,6 +34,7 @@ class FakeApi:
         logs: by (pod, container), what successive reads of the log give; the last one stays.
         history: watch events by resource, (version, event).
         without_token: namespaces that lack the token of Argo's executor.
+        terminating: namespaces that are being deleted.
     """
 
     def __init__(self) -> None:
@@ -45,6 +46,7 @@ class FakeApi:
         self.history: dict[str, list[tuple[int, str]]] = defaultdict(list)
         self.cuts: dict[str, int] = defaultdict(int)
         self.without_token: set[str] = set()
+        self.terminating: set[str] = set()
         self.page = 500
         self.version = 100
         self.watching = asyncio.Condition()
@@ -168,8 +170,13 @@ class FakeApi:
         return web.json_response(held.get(key, {"kind": "Status", "status": "Success"}))
 
     def _dry_run(self, namespace: str, body: Any) -> web.Response:
-        """Only the executor's token is asked for: is it there?"""
+        """Is the executor's token there? Is the namespace being deleted?"""
         name = body["metadata"]["name"]
+        if namespace in self.terminating:
+            words = f"unable to create new content in namespace {namespace} because it is being terminated"
+            return web.json_response(status(403, words, "Forbidden"), status=403)
+        if body["kind"] == "ConfigMap":
+            return web.json_response(body, status=201)
         assert body["type"] == "kubernetes.io/service-account-token"
         if namespace in self.without_token:
             return web.json_response(body, status=201)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,8 +9,10 @@ from aiohttp import web
 from tests.integration.argo.fake_api import FakeApi, says, status
 from translator.engine.argo.cancel import delete_unfinished_pods, order_shutdown
 from translator.engine.argo.client import ApiServer
+from translator.engine.argo.engine import ArgoEngine
 from translator.engine.argo.reaper import reap
 from translator.engine.argo.release import release
+from translator.engine.argo.watching import Pace
 from translator.errors import PermanentError, TemporaryError
 from translator.observe.observation import WorkflowRef
 
@@ -154,3 +156,35 @@ async def test_left_overs_are_told_by_age_and_owner(fake: FakeApi, api: ApiServe
     assert held == {"leaving", "running", "theirs"}
     lists = [query for verb, _, query in fake.requests if verb == "GET" and "limit" in query]
     assert all(query["labelSelector"] == "codo.dev/task-id" for query in lists)
+
+
+@pytest.mark.parametrize(
+    ("namespaces", "age", "whose", "released"),
+    [
+        ({"default"}, 61, "ours", True),
+        ({"default"}, 0, "ours", True),  # after a minute, which passes at once here
+        (set(), 61, "ours", False),
+        ({"default"}, 61, "another", False),
+    ],
+)
+async def test_a_workflow_goes_with_its_namespace_after_a_minute(
+    fake: FakeApi, api: ApiServer, pace: Pace, slept: list[float],
+    namespaces: set[str], age: int, whose: str, released: bool,
+) -> None:  # fmt: skip
+    fake.terminating = namespaces
+    now = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    engine = ArgoEngine(api, pace=pace, installation="ours", now=lambda: now)
+    await engine.start()
+    await fake.watched("workflows")
+    deleted = (now - timedelta(seconds=age)).isoformat().replace("+00:00", "Z")
+    annotations = {"codo.dev/installation": whose}
+    held = ["codo.dev/logs"]
+    leaving = workflow(deletionTimestamp=deleted, finalizers=held, annotations=annotations)
+    await fake.put("workflows", leaving)
+    if whose == "ours":
+        await fake.until(lambda: fake.count("POST", "/configmaps") == 1)
+    if released:
+        await fake.until(lambda: fake.count("PATCH", "/workflows/") == 1)
+        assert max(0, 60 - age) in slept
+    await engine.close()
+    assert finalizers(fake) == ([] if released else held)

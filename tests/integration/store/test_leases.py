@@ -8,6 +8,7 @@ import pytest
 
 from tests.integration.store.samples import accepted, event, finished, new_task, running, state, taken
 from translator.store.calls import Sign
+from translator.store.erase import erase, look
 from translator.store.keys import ShardKeys
 from translator.store.leases import Leases
 from translator.store.notices import Notices
@@ -257,3 +258,22 @@ async def test_who_watches_a_task_hears_of_its_changes_also_after_a_break(redis)
     finally:
         listening.cancel()
         await asyncio.gather(listening, return_exceptions=True)
+
+
+async def test_all_of_an_installation_is_erased_and_nothing_else(redis):
+    await redis.set("another:key", "stays")
+    leases = replica(redis, "a")
+    store, tenure = fenced(redis)
+    await store.open()
+    await hold_all(leases, tenure)
+    for number in range(7):
+        await accepted(store, f"t{number}")
+    await leases.announce()
+    kept = await look(redis)
+    assert (kept.tasks, kept.replicas) == (7, ("a",))
+    assert kept.keys == len(await redis.keys("translator:*"))
+    await leases.leave()
+    assert (await look(redis)).replicas == ()
+    left = await redis.keys("translator:*")
+    assert await erase(redis) == len(left) >= kept.tasks
+    assert await redis.keys("*") == [b"another:key"]

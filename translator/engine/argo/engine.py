@@ -11,19 +11,20 @@ from typing import Any, Self
 import structlog
 
 from translator.engine.argo.answers import Call
+from translator.engine.argo.asking import patiently
 from translator.engine.argo.cancel import delete_unfinished_pods, order_shutdown
 from translator.engine.argo.client import ApiServer
-from translator.engine.argo.creating import found
+from translator.engine.argo.creating import found, is_of_another
 from translator.engine.argo.executor_token import ExecutorTokens, executor_of, waits_for_token
 from translator.engine.argo.following import Following, Means
 from translator.engine.argo.listing import holdings
-from translator.engine.argo.objects import ARGO, CORE, collection, uid, workflow_path
+from translator.engine.argo.objects import ARGO, CORE, collection, is_kept, uid, workflow_path
 from translator.engine.argo.reaper import reap
-from translator.engine.argo.release import release
+from translator.engine.argo.release import DELETED_AGE, is_terminating, release
 from translator.engine.argo.slots import Slots
 from translator.engine.argo.submit import submit
 from translator.engine.argo.watches import Watches
-from translator.engine.argo.watching import Pace
+from translator.engine.argo.watching import Change, Pace, Seen
 from translator.errors import PermanentError, TranslatorError
 from translator.observe import reasons
 from translator.observe.observation import AttemptRef, Holding, Observation, WorkflowRef
@@ -99,7 +100,8 @@ class ArgoEngine:
         self._installation = installation
         self._pace = pace
         self._now = now
-        self._watches = Watches(api, namespaces, pace, self._keep_doing, on_list)
+        self._watches = Watches(api, namespaces, pace, self._keep_doing, on_list, self._on_deleted)
+        self._leaving: set[str] = set()
         self._means = Means(api=api, watches=self._watches, slots=Slots(logs_at_once), pace=pace, now=now)
         self._tokens = ExecutorTokens(api)
         self._ending: set[str] = set()
@@ -247,6 +249,28 @@ class ArgoEngine:
                 return
         finally:
             self._ending.discard(ref.uid)
+
+    def _on_deleted(self, change: Change) -> None:
+        """A Workflow is being deleted: alone it waits for its logs, with its namespace not for long."""
+        workflow = change.object if isinstance(change, Seen) else None
+        if workflow is None or not is_kept(workflow) or is_of_another(workflow, self._installation):
+            return
+        if uid(workflow) not in self._leaving:
+            self._leaving.add(uid(workflow))
+            self._spawn(self._let_go_with_namespace(workflow["metadata"]))
+
+    async def _let_go_with_namespace(self, metadata: Mapping[str, Any]) -> None:
+        namespace, name = metadata["namespace"], metadata["name"]
+        age = self._now() - datetime.fromisoformat(metadata["deletionTimestamp"])
+        await self._pace.sleep(max(0.0, (DELETED_AGE - age).total_seconds()))
+        try:
+            if await patiently(lambda: is_terminating(self._api, namespace), self._pace):
+                await patiently(lambda: release(self._api, namespace, name, metadata["uid"]), self._pace)
+                _log.warning("released a workflow whose namespace is being deleted", workflow=name)
+        except PermanentError as error:
+            _log.warning("cannot release a workflow", workflow=name, error=error.message)
+        finally:
+            self._leaving.discard(metadata["uid"])
 
     async def _reap(self) -> None:
         while True:

@@ -19,7 +19,7 @@ from translator.engine.argo.client import ApiServer
 from translator.engine.argo.creating import found, is_of_another, own
 from translator.engine.argo.listing import ours
 from translator.engine.argo.objects import ARGO, CORE, collection, is_kept, workflow_path
-from translator.engine.argo.release import release
+from translator.engine.argo.release import DELETED_AGE, is_terminating, release
 from translator.workflow.names import files_name
 
 ORPHAN_AGE = timedelta(hours=1)
@@ -55,12 +55,21 @@ async def reap(api: ApiServer, namespace: str, now: datetime, installation: str 
         await _clear(api, files)
     done = len(orphans)
     async for workflow in ours(api, ARGO, "workflows", namespace):
-        if is_stuck(workflow, now) and not is_of_another(workflow, installation):
-            metadata = workflow["metadata"]
+        metadata = workflow["metadata"]
+        if not is_kept(workflow) or is_of_another(workflow, installation):
+            continue
+        if is_stuck(workflow, now) or await _goes_with_namespace(api, workflow, now):
             await release(api, metadata["namespace"], metadata["name"], metadata["uid"])
             _log.warning("released a workflow that nobody let go", workflow=metadata["name"])
             done += 1
     return done
+
+
+async def _goes_with_namespace(api: ApiServer, workflow: Mapping[str, Any], now: datetime) -> bool:
+    deleted = workflow["metadata"].get("deletionTimestamp")
+    if deleted is None or now - _instant(deleted) < DELETED_AGE:
+        return False
+    return await is_terminating(api, workflow["metadata"]["namespace"])
 
 
 def is_orphan(files: Mapping[str, Any], now: datetime) -> bool:

@@ -37,6 +37,7 @@ class Reflector:
         pace: how long things take.
         key: the Workflow that an object belongs to.
         on_list: called with the resource when all objects are listed, since a watch begins anew.
+        on_deleted: called with each version of an object that is being deleted and still there.
     """
 
     def __init__(
@@ -46,12 +47,14 @@ class Reflector:
         pace: Pace,
         key: Callable[[Mapping[str, Any]], Key],
         on_list: Callable[[str], None] = lambda _: None,
+        on_deleted: Sink | None = None,
     ) -> None:
         self._source = source
         self._scope = scope
         self._pace = pace
         self._key = key
         self._on_list = on_list
+        self._on_deleted = on_deleted
         self._narrowed = asyncio.Event()
         self._sinks: dict[Key, list[Sink]] = {}
         self._blind: Blind | None = None
@@ -100,6 +103,9 @@ class Reflector:
                     self._on_list(self._scope.resource)
                 elif isinstance(change, Blind | Listed):
                     self._blind = change if isinstance(change, Blind) else None
+                leaving = isinstance(change, Seen) and change.object["metadata"].get("deletionTimestamp")
+                if leaving and self._on_deleted is not None:
+                    self._on_deleted(change)
                 for sink in self._meant(change):
                     sink(change)
 

@@ -2,14 +2,44 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from translator.crash_point import Step
 from translator.engine.argo.answers import Call, RefusedError
 from translator.engine.argo.client import ApiServer
-from translator.engine.argo.objects import workflow_path
+from translator.engine.argo.objects import CORE, collection, workflow_path
 from translator.errors import TemporaryError
 from translator.workflow.names import LOG_FINALIZER
 
 _TRIES = 5
+
+
+DELETED_AGE = timedelta(minutes=1)
+"""How long a namespace that is being deleted waits for logs that nobody has read."""
+
+_TERMINATING = "because it is being terminated"
+"""Of ``namespaces "x" …``, the API server's words for a namespace in which nothing can be made any more."""
+
+
+async def is_terminating(api: ApiServer, namespace: str) -> bool:
+    """Whether the namespace is being deleted; False also where the server does not tell.
+
+    The service has no right to read namespaces. It may make ConfigMaps, and ``dryRun=All`` makes none.
+
+    Raises:
+        TemporaryError: the server cannot be asked now.
+    """
+    probe = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "codo-probe", "namespace": namespace},
+    }
+    call = Call("create", "configmaps", namespace, "codo-probe")
+    try:
+        await api.ask(call, collection(CORE, "configmaps", namespace), probe, {"dryRun": "All"})
+    except RefusedError as error:
+        return _TERMINATING in error.message
+    return False
 
 
 async def release(api: ApiServer, namespace: str, name: str, uid: str = "") -> None:

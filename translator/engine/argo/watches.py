@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, NamedTuple
 
 from translator.engine.argo.objects import ARGO, CORE, collection, pod_key, workflow_key
-from translator.engine.argo.reflector import Reflector
+from translator.engine.argo.reflector import Reflector, Sink
 from translator.engine.argo.watching import Pace, Scope, Source
 from translator.workflow.names import TASK_ID
 
@@ -33,6 +33,7 @@ class Watches:
         pace: how long things take.
         keep_doing: runs a job until the engine is closed.
         on_list: as `Reflector` has it.
+        on_deleted: as `Reflector` has it, for Workflows.
     """
 
     def __init__(
@@ -42,11 +43,13 @@ class Watches:
         pace: Pace,
         keep_doing: Callable[[Callable[[], Coroutine[Any, Any, None]]], None],
         on_list: Callable[[str], None],
+        on_deleted: Sink | None = None,
     ) -> None:
         self._source = source
         self._pace = pace
         self._keep_doing = keep_doing
         self._on_list = on_list
+        self._on_deleted = on_deleted
         self._begun: dict[str, Watch] = {}
         self._selector = TASK_ID
         self.namespaces = tuple(dict.fromkeys(namespaces)) or (ALL,)
@@ -79,7 +82,7 @@ class Watches:
             )
             pods = Scope("pods", collection(CORE, "pods", namespace), namespace, self._selector)
             watch = self._begun[namespace] = Watch(
-                Reflector(self._source, workflows, self._pace, workflow_key, self._on_list),
+                Reflector(self._source, workflows, self._pace, workflow_key, self._on_list, self._on_deleted),
                 Reflector(self._source, pods, self._pace, pod_key, self._on_list),
             )
             self._keep_doing(watch.workflows.run)
