@@ -71,6 +71,50 @@ class Cluster:
         """What `argo resume` does."""
         await self.patch("workflow", workflow, {"spec": {"suspend": None}})
 
+    async def resume_nodes(self, workflow: str) -> None:
+        """What `argo resume` does to nodes that wait."""
+        found = await self.get("workflow", workflow)
+        assert found is not None
+        ended = {"phase": "Succeeded", "finishedAt": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
+        waiting = {
+            key: ended
+            for key, node in found["status"]["nodes"].items()
+            if (node["type"], node["phase"]) == ("Suspend", "Running")
+        }
+        assert waiting, found["status"]
+        await self.patch("workflow", workflow, {"status": {"nodes": waiting}})
+
+    async def retry(self, workflow: str) -> None:
+        """What `argo retry` does (workflow/util, FormulateRetryWorkflow): failed nodes and their pods go."""
+        found = await self.get("workflow", workflow)
+        assert found is not None
+        status, failed, kept = found["status"], [], {}
+        for key, node in status["nodes"].items():
+            if node["type"] in ("DAG", "Steps", "TaskGroup"):
+                kept[key] = {**node, "phase": "Running", "message": "", "finishedAt": None}
+            elif node["phase"] == "Succeeded":
+                kept[key] = node
+            elif node["type"] == "Pod":
+                failed.append(node["id"])
+        status.update(phase="Running", message="", finishedAt=None, nodes=kept, conditions=[])
+        for label in ("completed", "phase"):
+            found["metadata"]["labels"].pop(f"workflows.argoproj.io/{label}", None)
+        found["spec"].pop("shutdown", None)
+        for pod in await self.pods(workflow):
+            if pod["metadata"]["annotations"]["workflows.argoproj.io/node-id"] in failed:
+                await self.delete("pod", pod["metadata"]["name"])
+        await self.run("replace", "-f", "-", stdin=json.dumps(found))
+
+    async def ends(self, workflow: str, seconds: float = 90) -> str:
+        """Wait until Argo says that the Workflow has ended; returns its phase."""
+        async with asyncio.timeout(seconds):
+            while True:
+                found = await self.get("workflow", workflow)
+                phase: str = (found or {}).get("status", {}).get("phase", "")
+                if phase in ("Succeeded", "Failed", "Error"):
+                    return phase
+                await asyncio.sleep(0.5)
+
     async def stop(self, workflow: str, strategy: str = "Terminate") -> None:
         """What `argo stop` and `argo terminate` do."""
         await self.patch("workflow", workflow, {"spec": {"shutdown": strategy}})

@@ -101,6 +101,15 @@ class Service:
         assert self.process.returncode is not None
         return self.process.returncode
 
+    async def doctor(self) -> tuple[int, list[Json]]:
+        """`translator doctor` with the same settings: its exit code, and what it found."""
+        command = (sys.executable, "-m", "translator", "doctor", "--format", "json", "--config")
+        pipe = asyncio.subprocess.PIPE
+        process = await asyncio.create_subprocess_exec(*command, str(self._file), stdout=pipe)
+        out, _ = await process.communicate()
+        assert process.returncode is not None
+        return process.returncode, json.loads(out)
+
     def log(self) -> str:
         return self._log.read_text(errors="replace")
 

@@ -146,6 +146,7 @@ async def _behind(
     *,
     user: Json | None = None,
     argo: Json | None = None,
+    serve: bool = True,
     **settings: Any,
 ) -> AsyncIterator[Scene]:
     proxy = api.proxy(folder, administrator=user is None)
@@ -170,7 +171,7 @@ async def _behind(
         often = {"sweepSeconds": 2, "reconcileSeconds": 10, "installation": folder.name}
         service = Service(folder, {**common, **often, **grouped, **settings})
         try:
-            async with serving(service):
+            async with serving(*[service] * serve):
                 yield Scene(told, redis, proxy, service, cluster)
         finally:
             await proxy.go()
@@ -215,6 +216,79 @@ async def suspended_and_resumed(stage: Stage) -> None:
     await scene.cluster.resume(workflow)
     story = await scene.ended(work)
     assert (story.ended, story.needless) == (("Succeeded", ""), [])
+
+
+async def suspended_while_pending_and_revoked(stage: Stage) -> None:
+    scene = stage.shared
+    work, workflow = await scene.begin(Step("s1"), Step("s2"), line="", top=NOWHERE)
+    await scene.told.event(work.id, 60, kind="step", name="s1", phase="Pending")
+    await scene.cluster.suspend(workflow)
+    await scene.told.event(work.id, 40, kind="status", reason="Suspended")
+    await scene.revoke(work)
+    story = await scene.ended(work, 60)
+    assert (story.ended[0], story.phases) == ("Cancelled", ["Skipped", "Skipped"])
+
+
+async def suspended_while_pending_past_its_deadline(stage: Stage) -> None:
+    scene = stage.shared
+    work, workflow = await scene.begin(Step("s1"), Step("s2"), line="", top=NOWHERE, timeout=30)
+    await scene.cluster.suspend(workflow)
+    await scene.told.event(work.id, 25, kind="status", reason="Suspended")
+    story = await scene.ended(work, 90)
+    assert (story.ended[0], story.phases) == ("TimedOut", ["Skipped", "Skipped"])
+
+
+async def waits_in_an_operator_s_template(stage: Stage) -> None:
+    """A node that waits until it is resumed: it says so, goes on, and ends when it is revoked or late."""
+    template = stage.folder / "waits.json"
+    templates = [{"name": "wait-for-somebody", "suspend": {}}]
+    spec = {"onExit": "wait-for-somebody", "templates": templates}
+    template.write_text(json.dumps({"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "spec": spec}))
+    async with stage.own(workflow={"startGraceSeconds": START_GRACE_S, "template": str(template)}) as scene:
+        resumed, workflow = await scene.begin(Step("s1", 5))
+        revoked, _ = await scene.begin(Step("s1", 5))
+        late, _ = await scene.begin(Step("s1", 5), timeout=40)
+        for work in (resumed, revoked, late):
+            told = await scene.told.event(work.id, 60, kind="status", reason="Suspended")
+            assert "argo resume" in told["remedy"]
+        await scene.cluster.resume_nodes(workflow)
+        await scene.revoke(revoked)
+        story = await scene.ended(resumed, 60)
+        assert (story.ended, story.needless) == (("Succeeded", ""), [])
+        assert (await scene.ended(revoked, 60)).phases == ["Succeeded"]
+        assert (await scene.ended(late, 90)).phases == ["Succeeded"]
+        ends = [(await scene.told.final(work.id, 1))["phase"] for work in (revoked, late)]
+        assert ends == ["Cancelled", "TimedOut"]
+
+
+async def somebody_else_retries_it_after_its_end(stage: Stage) -> None:
+    """Nothing is told behind the final status; the service's own retry is an attempt of its own."""
+    scene = stage.shared
+    work, workflow = await scene.begin(Step("s1", 5), Step("s2", 5, exit=3), line="s2 5")
+    story = await scene.ended(work)
+    assert (story.ended, story.phases) == (("Failed", "StepFailed"), ["Succeeded", "Failed"])
+    await scene.let_go(workflow)
+    await scene.cluster.retry(workflow)
+    await scene.cluster.ends(workflow)
+    await asyncio.sleep(5)
+    judge(scene.told, work)
+
+
+async def somebody_else_retries_it_before_its_log_is_read(stage: Stage) -> None:
+    """How it had ended is told; its lines, or a gap; and nothing of what runs again."""
+    async with stage.own() as scene:
+        work, workflow = await scene.begin(Step("s1", 60, pause=0.1, exit=3), Step("s2"))
+        pod = await scene.cluster.pod(workflow)
+        async with scene.proxy.refusing(403, re.compile(f".*/pods/{pod}/log.*")):
+            assert await scene.cluster.ends(workflow) == "Failed"
+            await asyncio.sleep(3)
+            await scene.cluster.retry(workflow)
+            await scene.told.final(work.id, 90)
+        await scene.cluster.ends(workflow)
+        await asyncio.sleep(5)
+        story = judge(scene.told, work)
+        assert (story.ended, story.phases) == (("Failed", "StepFailed"), ["Failed", "Skipped"])
+        assert story.gaps["s1"]
 
 
 async def labels_removed_from_the_workflow(stage: Stage) -> None:
@@ -336,12 +410,13 @@ async def the_workflow_is_deleted_while_its_pod_is_pending(stage: Stage) -> None
 
 
 async def it_is_stopped_by_somebody_else(stage: Stage) -> None:
+    """`argo terminate` and `argo stop`."""
     scene = stage.shared
-    work, workflow = await scene.begin(Step("s1", 600, pause=0.1), Step("s2"))
-    await scene.cluster.stop(workflow)
-    story = await scene.ended(work, 60)
-    assert story.ended[0] in ("Cancelled", "Failed", "Error")
-    assert story.phases == ["Failed", "Skipped"]
+    for strategy in ("Terminate", "Stop"):
+        work, workflow = await scene.begin(Step("s1", 600, pause=0.1), Step("s2"))
+        await scene.cluster.stop(workflow, strategy)
+        story = await scene.ended(work, 60)
+        assert (story.ended, story.phases) == (("Cancelled", "Terminated"), ["Failed", "Skipped"])
 
 
 async def a_step_s_files_are_deleted(stage: Stage) -> None:
@@ -527,15 +602,51 @@ async def its_namespace_is_deleted(stage: Stage) -> None:
         assert story.phases[1] == "Skipped"
 
 
+async def its_namespace_is_deleted_with_the_service_s_rights_there(stage: Stage) -> None:
+    """With a Role in it and no more, everything there is refused from then on, which alone says nothing."""
+    name = f"outside-{secrets.token_hex(4)}"
+    async with namespace(name) as cluster:
+        token = await _account(stage.cluster, name)
+        unseen = {"unseenSeconds": 20}
+        async with stage.own(cluster=cluster, user={"token": token}, argo=unseen) as scene:
+            work, _ = await scene.begin(Step("s1", 600, pause=0.1), Step("s2"), timeout=60)
+            await kubectl("delete", "namespace", name, "--wait=false")
+            story = await scene.ended(work, 180)
+            # by what was seen before the rights went
+            assert story.ended[1] in ("PodDeleted", "WorkflowDeleted", "Unobserved"), story.final
+            assert story.phases[1] == "Skipped"
+
+
+async def _account(cluster: Cluster, where: str) -> str:
+    """A token of an account that may do what `translator rbac` gives it in a namespace, and no more."""
+    name = f"translator-{secrets.token_hex(4)}"
+    await cluster.run("create", "serviceaccount", name)
+    account = f"{cluster.namespace}/{name}"
+    command = (sys.executable, "-m", "translator", "rbac", where, "--account", account)
+    rights = await asyncio.to_thread(subprocess.run, command, check=True, capture_output=True, text=True)
+    await kubectl("apply", "-f", "-", stdin=rights.stdout)
+    return (await cluster.run("create", "token", name)).strip()
+
+
+async def doctor_names_a_namespace_that_is_not_there(stage: Stage) -> None:
+    """Whether it may look everywhere, or has a Role's rights in the other namespace alone."""
+    missing = f"{stage.cluster.namespace}-missing"
+    token = await _account(stage.cluster, stage.cluster.namespace)
+    namespaces = {"namespaces": [stage.cluster.namespace, missing]}
+    for user in (None, {"token": token}):
+        async with stage.own(user=user, argo=namespaces, serve=False) as scene:
+            code, findings = await scene.service.doctor()
+            told = [each for each in findings if each["verdict"] == "fault" and missing in each["message"]]
+            assert code == 3, findings
+            assert told, findings
+            if user is None:
+                assert "does not exist" in told[0]["message"]
+
+
 async def redis_lost_everything_beside_an_unreadable_namespace(stage: Stage) -> None:
     """The good namespace's tasks are taken up again; the other one is told of, and holds nothing up."""
     where = stage.cluster.namespace
-    name = f"translator-{secrets.token_hex(4)}"
-    await stage.cluster.run("create", "serviceaccount", name)
-    command = (sys.executable, "-m", "translator", "rbac", where, "--account", f"{where}/{name}")
-    rights = await asyncio.to_thread(subprocess.run, command, check=True, capture_output=True, text=True)
-    await stage.cluster.run("apply", "-f", "-", stdin=rights.stdout)
-    token = (await stage.cluster.run("create", "token", name)).strip()
+    token = await _account(stage.cluster, where)
     namespaces = [where, f"{where}-missing"]
     async with stage.own(user={"token": token}, argo={"namespaces": namespaces}) as scene:
         work, workflow = await scene.begin(Step("s1", 200, pause=0.1), Step("s2"))
@@ -563,6 +674,11 @@ SCENES: dict[Callable[[Stage], Awaitable[None]], str] = {
     suspended_and_revoked: "",
     suspended_past_its_deadline: "",
     suspended_and_resumed: "",
+    suspended_while_pending_and_revoked: "",
+    suspended_while_pending_past_its_deadline: "",
+    waits_in_an_operator_s_template: "",
+    somebody_else_retries_it_after_its_end: "",
+    somebody_else_retries_it_before_its_log_is_read: "",
     labels_removed_from_the_workflow: "",
     labels_changed_on_the_workflow: "",
     labels_removed_from_the_pod: "",
@@ -590,6 +706,8 @@ SCENES: dict[Callable[[Stage], Awaitable[None]], str] = {
     it_refuses_now_and_then: "",
     its_namespace_cannot_be_read_for_a_while: "",
     its_namespace_is_deleted: "",
+    its_namespace_is_deleted_with_the_service_s_rights_there: "",
+    doctor_names_a_namespace_that_is_not_there: "",
     redis_lost_everything_beside_an_unreadable_namespace: "",
     the_service_is_killed: "",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -139,7 +140,7 @@ async def test_a_namespace_that_cannot_be_read_keeps_nothing_from_the_others(fak
     fake.faults["GET", "workflows"].extend([refuses] * 1000)
     stand_in._collection.hand_out(["t1"])
     await fake.put("workflows", ended(made()))
-    async with serving("missing", "default") as service:
+    async with serving("missing", "default") as service, asyncio.timeout(30):
         final = await stand_in.final("t1")
         await released(fake)
         told = await service.ready()

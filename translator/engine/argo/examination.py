@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from translator.engine.argo.answers import Call, RefusedError
 from translator.engine.argo.client import ApiServer
 from translator.engine.argo.executor_token import token_exists
-from translator.engine.argo.objects import ARGO
+from translator.engine.argo.objects import ARGO, CORE
 from translator.engine.argo.permissions import executor_lacks, missing
 
 
@@ -34,15 +34,17 @@ class Examined:
         argo_missing: why Argo's resources are not there; empty: they are.
         missing: by namespace (empty: all), what is not allowed there.
         executors: by namespace, what Argo's executor has there; of all namespaces at once nothing is known.
+        gone: why nothing can run in a namespace, by namespace, as far as we may know that it is not there.
     """
 
     kubernetes: str
     argo_missing: str
     missing: Mapping[str, Sequence[str]]
     executors: Mapping[str, Executor]
+    gone: Mapping[str, str]
 
 
-async def examined(api: ApiServer, namespaces: Iterable[str], executor: str) -> Examined:
+async def examined(api: ApiServer, namespaces: Sequence[str], executor: str) -> Examined:
     """Look at the cluster.
 
     Args:
@@ -62,10 +64,24 @@ async def examined(api: ApiServer, namespaces: Iterable[str], executor: str) -> 
         if error.status != 404:
             raise
         argo_missing = error.message
-    chosen = () if argo_missing else tuple(namespaces)
+    gone = {name: why for name in namespaces if name and (why := await _gone(api, name))}
+    chosen = () if argo_missing else [name for name in namespaces if name not in gone]
     allowed = {name: await missing(api, name) for name in chosen}
     executors = {
         name: Executor(await token_exists(api, name, executor), await executor_lacks(api, name, executor))
         for name in filter(None, chosen)
     }
-    return Examined(str(version.get("gitVersion", "?")), argo_missing, allowed, executors)
+    return Examined(str(version.get("gitVersion", "?")), argo_missing, allowed, executors, gone)
+
+
+async def _gone(api: ApiServer, namespace: str) -> str:
+    """Why nothing can run in a namespace; empty: it is there, or we may not look.
+
+    Permissions say nothing of it: an administrator has them in every namespace, whether it exists or not.
+    """
+    try:
+        found = await api.get(Call("get", "namespaces", "", namespace), f"{CORE}/namespaces/{namespace}")
+    except RefusedError as error:
+        return f"the namespace {namespace} does not exist" if error.status == 404 else ""
+    deleted = found["metadata"].get("deletionTimestamp")
+    return f"the namespace {namespace} is being deleted" if deleted else ""

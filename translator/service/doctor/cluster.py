@@ -39,6 +39,12 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
         yield fault(ABOUT, seen.argo_missing, "install Argo Workflows 3.6 or later")
         return
     yield fine(ABOUT, "Argo Workflows' resources are there")
+    for why in seen.gone.values():
+        yield fault(
+            ABOUT,
+            why,
+            "create it and apply what `translator rbac NAMESPACE` prints, or correct argo.namespaces",
+        )
     for namespace, verbs in seen.missing.items():
         where = f"in namespace {namespace}" if namespace else "in all namespaces"
         if verbs:
