@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from translator.task.parse import Parsed
     from translator.task.problem import Problem
     from translator.workflow.options import Options
+    from translator.workflow.refusal import Fault
 
 
 class Format(StrEnum):
@@ -29,11 +30,18 @@ def validate(
     files: list[str] = typer.Argument(help="taskYaml files; - is standard input."),
     output: Format = typer.Option(Format.TEXT, "--format", help="text: a line each; json: one array."),
     config: Path | None = task_file.CONFIG,
+    server: bool = typer.Option(
+        False,
+        "--server",
+        help="Also ask the API server of KUBECONFIG (or argo.kubeconfig) what it says of the steps' pods.",
+    ),
+    namespace: str = typer.Option("default", "--namespace", help="With --server: where the task would run."),
 ) -> None:
     """Check taskYaml files and print every problem with its place.
 
     With --config also what the service's Workflow template has against a task.
-    Exit code 0: no errors (warnings do not count); 2: errors, or a file cannot be read.
+    Exit code 0: no errors (warnings do not count); 2: errors, or a file cannot be read; 3: with --server, the
+    API server cannot be reached or does not answer you.
     """
     from translator.task.parse import parse_task
     from translator.task.problem import Severity
@@ -53,7 +61,11 @@ def validate(
             failed = True
             continue
         name = task_file.shown(file)
-        for problem in _problems(parse_task(source, task_id="validate"), choices.options, template):
+        parsed = parse_task(source, task_id="validate", namespace=namespace)
+        problems = _problems(parsed, choices.options, template)
+        if server and not any(problem.severity is Severity.ERROR for problem in problems):
+            problems = _of_server(parsed, choices)
+        for problem in problems:
             failed = failed or problem.severity is Severity.ERROR
             if output is Format.TEXT:
                 lines.append(problem.text(name))
@@ -67,6 +79,48 @@ def validate(
         typer.echo("\n".join(lines))
     if failed:
         raise typer.Exit(2)
+
+
+def _of_server(parsed: Parsed, choices: task_file.Chosen) -> tuple[Problem, ...]:
+    """The task's problems with those that the API server has with its pods.
+
+    Raises:
+        typer.Exit: with 3: it cannot be asked.
+    """
+    import asyncio
+    import sys
+
+    from translator.errors import TranslatorError
+    from translator.workflow.refusal import placed
+
+    try:
+        faults = asyncio.run(_asked(parsed, choices))
+    except TranslatorError as error:
+        print(f"validate: {error.message}", file=sys.stderr)
+        if remedy := getattr(error, "remedy", ""):
+            print(f"  {remedy}", file=sys.stderr)
+        raise typer.Exit(3) from error
+    return placed(parsed, faults)
+
+
+async def _asked(parsed: Parsed, choices: task_file.Chosen) -> list[Fault]:
+    from translator.engine.argo.client import ApiServer
+    from translator.engine.argo.dry_run import judged
+    from translator.settings.argo import Argo
+    from translator.workflow.dry_run import pods
+    from translator.workflow.translate import translate
+
+    assert parsed.task is not None, "it has no errors"
+    template = task_file.template_of(choices)
+    workflow = translate(parsed.task, attempt=1, options=choices.options, template=template).workflow
+    chosen = choices.argo or Argo()
+    kubeconfig = str(chosen.kubeconfig.expanduser()) if chosen.kubeconfig else None
+    api = ApiServer(kubeconfig=kubeconfig, context=chosen.context or None)
+    try:
+        await api.open()
+        return await judged(api, parsed.task, list(pods(parsed.task, workflow, template)))
+    finally:
+        await api.close()
 
 
 def _problems(parsed: Parsed, options: Options, template: Mapping[str, Any] | None) -> tuple[Problem, ...]:

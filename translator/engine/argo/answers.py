@@ -7,7 +7,7 @@ missing permissions (apiserver/pkg/admission, apiserver/pkg/admission/plugin/web
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,11 +53,24 @@ class RefusedError(PermanentError):
         status: the HTTP status.
         reason: one of `translator.observe.reasons`.
         remedy: what the reader can do about it.
+        words: the server's own words alone.
+        causes: of an object that is not valid, each field with what is wrong there.
     """
 
-    def __init__(self, message: str, *, status: int, reason: str, remedy: str) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        reason: str,
+        remedy: str,
+        words: str = "",
+        causes: Sequence[tuple[str, str]] = (),
+    ) -> None:
         super().__init__(message, reason=reason, remedy=remedy)
         self.status = status
+        self.words = words
+        self.causes = causes
 
 
 class UnavailableError(TemporaryError):
@@ -101,7 +114,9 @@ def fault(
     if (status in TRY_AGAIN or status >= 500) and not too_large:
         return UnavailableError(message, status=status, retry_after=_seconds(retry_after, told))
     reason, remedy = _why(call, status, words, told)
-    return RefusedError(message, status=status, reason=reason, remedy=remedy)
+    return RefusedError(
+        message, status=status, reason=reason, remedy=remedy, words=words, causes=_causes(told)
+    )
 
 
 def _why(call: Call, status: int, words: str, told: Mapping[str, Any]) -> tuple[str, str]:
@@ -130,6 +145,12 @@ def _is_about_namespace(words: str, told: Mapping[str, Any]) -> bool:
     details = told.get("details")
     kind = details.get("kind") if isinstance(details, Mapping) else None
     return kind == "namespaces" or words.startswith("namespaces ")
+
+
+def _causes(told: Mapping[str, Any]) -> list[tuple[str, str]]:
+    details = told.get("details")
+    causes = details.get("causes") if isinstance(details, Mapping) else None
+    return [(str(each.get("field", "")), str(each.get("message", ""))) for each in causes or ()]
 
 
 def _any(parts: tuple[str, ...], words: str) -> bool:
