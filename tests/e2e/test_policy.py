@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from tests.e2e.attempts import Cluster
 from tests.e2e.attempts import task as named
-from tests.e2e.kubectl import KubectlError, delete_namespace, kubectl, make_namespace
+from tests.e2e.kubectl import KubectlError, delete_namespace, found, kubectl, make_namespace
 from tests.unit.workflow.policy.test_escapes import ATTEMPTS, MARK, document
 from translator.engine.argo.engine import ArgoEngine
 from translator.service.template import load_template
@@ -176,6 +176,28 @@ async def test_a_restricted_namespace_runs_a_task(enforced, layout) -> None:
         await kubectl("delete", f"workflow.argoproj.io/{attempt.ref.name}", *where)
         # Kubernetes' garbage collector takes both away
         await kubectl("wait", "--for=delete", f"configmap/{files}", f"secret/{name}", *where, "--timeout=60s")
+    finally:
+        await cluster.release()
+        await engine.close()
+
+
+async def test_a_limit_of_zero_is_the_policy_s(enforced) -> None:
+    """Kubernetes would run a pod whose limits are zero as BestEffort, without any."""
+    where = enforced["baseline"]
+    engine = ArgoEngine.from_kubeconfig(namespaces=[where], kill_grace_s=5)
+    await engine.start()
+    cluster = Cluster(engine)
+    try:
+        none = {"computeResources": {"limits": {"cpu": 0, "memory": "0Gi"}}}
+        options = Options(policy=Policy(step_resources={"cpu": "1", "memory": "64Mi"}))
+        attempt = await cluster.run(named({"script": "true", **none}), namespace=where, options=options)
+        assert attempt.final["phase"] == "Succeeded", attempt.final
+        [pod] = await found("pods", where, f"workflows.argoproj.io/workflow={attempt.ref.name}")
+        [main] = [each for each in pod["spec"]["containers"] if each["name"] == "main"]
+        assert (pod["status"]["qosClass"], main["resources"]["limits"]) == (
+            "Burstable",
+            {"cpu": "1", "memory": "64Mi"},
+        )
     finally:
         await cluster.release()
         await engine.close()

@@ -35,6 +35,7 @@ class FakeApi:
         history: watch events by resource, (version, event).
         without_token: namespaces that lack the token of Argo's executor.
         terminating: namespaces that are being deleted.
+        user: who asks.
     """
 
     def __init__(self) -> None:
@@ -47,6 +48,7 @@ class FakeApi:
         self.cuts: dict[str, int] = defaultdict(int)
         self.without_token: set[str] = set()
         self.terminating: set[str] = set()
+        self.user = "admin"
         self.page = 500
         self.version = 100
         self.watching = asyncio.Condition()
@@ -142,6 +144,8 @@ class FakeApi:
             answer = await self.faults[verb, resource].popleft()(request)
             if answer is not None:
                 return answer
+        if resource == "selfsubjectreviews":
+            return web.json_response({"status": {"userInfo": {"username": self.user}}}, status=201)
         if resource == "pods/log":
             return await self._log(request, name)
         if verb == "WATCH":

@@ -559,6 +559,23 @@ async def test_a_workflow_whose_executor_has_no_token_is_not_made(
     await engine.close()
 
 
+async def test_no_task_is_the_service_s_own_account(fake: FakeApi, api: ApiServer, pace: Pace) -> None:
+    fake.user = "system:serviceaccount:team-a:odd-name"
+    engine = ArgoEngine(api, pace=pace)
+    spec: dict[str, Any] = {"serviceAccountName": "odd-name"}
+    for namespace in ("team-b", "team-a"):
+        made = Rendered({"metadata": {"namespace": namespace, "name": "w"}, "spec": spec})
+        if namespace == "team-b":
+            await engine.submit(made)
+            continue
+        with pytest.raises(PermanentError, match="the service does") as refused:
+            await engine.submit(made)
+        assert refused.value.reason == reasons.POLICY_VIOLATION
+    assert list(fake.objects["workflows"]) == [("team-b", "w")]
+    assert fake.count("POST", "selfsubjectreviews") == 1
+    await engine.close()
+
+
 async def test_what_is_known_of_a_token_gets_old(fake: FakeApi, api: ApiServer) -> None:
     clock = [0.0]
     tokens = ExecutorTokens(api, lambda: clock[0])

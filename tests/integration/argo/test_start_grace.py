@@ -107,16 +107,29 @@ async def test_a_pod_that_a_node_has_is_ended_by_its_kubelet(fake: FakeApi, engi
     await follow.close()
 
 
-async def test_a_configmap_that_its_volumes_lack_is_named(fake: FakeApi, engine: ArgoEngine) -> None:
+@pytest.mark.parametrize(
+    ("volume", "words"),
+    [
+        ({"name": "files", "configMap": {"name": "w-files"}}, 'configmap "w-files" not found'),
+        (
+            {"name": "exec-sa-token", "secret": {"secretName": "argo.service-account-token"}},
+            'secret "argo.service-account-token" not found (translator rbac default makes it)',
+        ),
+    ],
+)
+async def test_what_its_volumes_lack_is_named(
+    fake: FakeApi, engine: ArgoEngine, volume: dict[str, Any], words: str
+) -> None:
     """Kubernetes says so in an Event only: the pod itself stays in ContainerCreating."""
     stuck = waiting(node="n")
-    stuck["spec"]["volumes"] = [{"name": "files", "configMap": {"name": "w-files"}}]
+    stuck["spec"]["volumes"] = [volume]
+    fake.without_token.add("default")
     follow = await followed(fake, engine, stuck)
     await follow.until(
         lambda one: isinstance(one, PodSeen) and one.object["spec"]["activeDeadlineSeconds"] == 1
     )
     [(_, change)] = patches(fake)
-    assert change["metadata"]["annotations"] == {"codo.dev/missing": 'configmap "w-files" not found'}
+    assert change["metadata"]["annotations"] == {"codo.dev/missing": words}
     await follow.close()
 
 

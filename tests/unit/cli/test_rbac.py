@@ -22,11 +22,12 @@ WATCHED = {("list", "workflows"), ("watch", "workflows"), ("list", "pods"), ("wa
 REAPED = {("list", "configmaps")}
 """What `reaper.py` lists besides: the same."""
 
-ADMINISTRATORS = {("create", "localsubjectaccessreviews")}
+ADMINISTRATORS = {("create", "localsubjectaccessreviews"), ("get", "namespaces")}
 """What `doctor` asks where it may."""
 
 EVERYBODY = {
     ("create", "selfsubjectaccessreviews"),
+    ("create", "selfsubjectreviews"),
     ("get", "version"),
     ("get", "the resources of argoproj.io/v1alpha1"),
 }

@@ -19,6 +19,7 @@ from translator.engine.argo.executor_token import ExecutorTokens, executor_of, w
 from translator.engine.argo.following import Following, Means
 from translator.engine.argo.listing import holdings
 from translator.engine.argo.objects import ARGO, CORE, collection, is_kept, uid, workflow_path
+from translator.engine.argo.permissions import own_account
 from translator.engine.argo.reaper import reap
 from translator.engine.argo.release import DELETED_AGE, is_terminating, release
 from translator.engine.argo.slots import Slots
@@ -104,6 +105,7 @@ class ArgoEngine:
         self._leaving: set[str] = set()
         self._means = Means(api=api, watches=self._watches, slots=Slots(logs_at_once), pace=pace, now=now)
         self._tokens = ExecutorTokens(api)
+        self._own_account: tuple[str, str] | None = None
         self._ending: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -167,6 +169,7 @@ class ArgoEngine:
         """
         if not self._watches.covers(rendered.namespace):
             raise not_watched(rendered.namespace, self._watches.namespaces)
+        await self._refuse_own_account(rendered)
         account = executor_of(rendered.workflow)
         if account and await self._tokens.missing(rendered.namespace, account):
             call = Call("get", "workflows", rendered.namespace, rendered.name)
@@ -174,6 +177,24 @@ class ArgoEngine:
             if await found(self._api, call, workflow_path(rendered.namespace, rendered.name)) is None:
                 raise waits_for_token(rendered.namespace, account)
         return await submit(self._api, rendered)
+
+    async def _refuse_own_account(self, rendered: Rendered) -> None:
+        """The policy knows the service's account by its setting; this one, by what it really is.
+
+        Raises:
+            PermanentError: the task would have the token by which the service itself works.
+        """
+        account = rendered.workflow["spec"].get("serviceAccountName")
+        if not account:
+            return
+        if self._own_account is None:
+            self._own_account = await own_account(self._api)
+        if self._own_account == (rendered.namespace, account):
+            raise PermanentError(
+                f"no task may run as {account} in the namespace {rendered.namespace}: the service does",
+                reason=reasons.POLICY_VIOLATION,
+                remedy="name another service account, and the service's own one in argo.serviceAccount",
+            )
 
     async def follow(
         self, ref: WorkflowRef, cursors: Mapping[str, Mapping[str, Any]], attempt: AttemptRef | None = None

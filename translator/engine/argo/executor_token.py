@@ -21,6 +21,9 @@ from translator.engine.argo.objects import CORE, collection
 from translator.errors import TemporaryError
 from translator.observe import reasons
 
+TOKEN_VOLUME = "exec-sa-token"  # noqa: S105 - no password
+"""Argo's volume with the token (``common.ServiceAccountTokenVolumeName``)."""
+
 KNOWN_S = 300.0
 """How long a token that was there is taken to be there still."""
 

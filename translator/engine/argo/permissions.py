@@ -13,6 +13,7 @@ from translator.engine.argo.answers import Call, RefusedError
 from translator.engine.argo.client import ApiServer
 
 _GROUPS: Mapping[str, str] = {"workflows": "argoproj.io"}
+_WHO_AM_I = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
@@ -39,6 +40,26 @@ NEEDED: Sequence[Permission] = (
     Permission("secrets", ("create", "delete"), "secret parameters, never read"),
 )
 """In every namespace where tasks run; nothing outside of them."""
+
+
+async def own_account(api: ApiServer) -> tuple[str, str]:
+    """The service account that we are to the API server, as (namespace, name); empty: we are a person.
+
+    Everybody may ask that (``SelfSubjectReview``, by the ClusterRole ``system:basic-user``).
+
+    Raises:
+        UnavailableError: the API server cannot be asked now.
+    """
+    review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+    try:
+        answer = await api.ask(Call("create", "selfsubjectreviews"), _WHO_AM_I, review)
+    except RefusedError:
+        return "", ""
+    user = ((answer.get("status") or {}).get("userInfo") or {}).get("username", "")
+    match str(user).split(":"):
+        case ["system", "serviceaccount", namespace, name]:
+            return namespace, name
+    return "", ""
 
 
 async def missing(api: ApiServer, namespace: str) -> list[str]:

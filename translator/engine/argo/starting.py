@@ -20,6 +20,7 @@ from translator.crash_point import Step
 from translator.engine.argo.answers import Call, RefusedError
 from translator.engine.argo.client import ApiServer
 from translator.engine.argo.creating import found
+from translator.engine.argo.executor_token import TOKEN_VOLUME, secret_name, token_exists
 from translator.engine.argo.objects import (
     CORE,
     collection,
@@ -118,15 +119,22 @@ async def fail(api: ApiServer, pod: Mapping[str, Any]) -> bool:
 
 
 async def _missing(api: ApiServer, pod: Mapping[str, Any]) -> str:
-    """Which ConfigMap that the pod mounts does not exist, in Kubernetes' words; empty where none is missing.
+    """What the pod mounts and does not exist, in Kubernetes' words; empty where nothing is missing.
 
-    A pod without it stays in ContainerCreating and does not say why. Secrets may not be looked for.
+    That is a ConfigMap, or the token of Argo's executor: a pod without it stays in Init or ContainerCreating,
+    and does not say why. Other Secrets may not be looked for.
     """
     namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
     try:
         # asked for anew: what the watch keeps of a pod has no volumes
         whole = await found(api, Call("get", "pods", namespace, name), pod_path(namespace, name))
         for volume in (whole or {}).get("spec", {}).get("volumes", ()):
+            secret = (volume.get("secret") or {}).get("secretName", "")
+            account = secret.removesuffix(secret_name(""))
+            if volume["name"] == TOKEN_VOLUME and account != secret:
+                if await token_exists(api, namespace, account) is False:
+                    return f'secret "{secret}" not found (translator rbac {namespace} makes it)'
+                continue
             source = volume.get("configMap") or {}
             if "name" not in source or source.get("optional"):
                 continue
