@@ -38,8 +38,10 @@ def doctor(
     Exit code 0: it would work (warnings do not count); 2: the settings cannot be used; 3: something that is
     needed is not there.
     """
+    from translator.service.log import to_stderr
     from translator.settings import InvalidSettingsError, load_settings
 
+    to_stderr()
     try:
         settings = load_settings(config, server_address=agent_server, engine=engine)
     except InvalidSettingsError as error:

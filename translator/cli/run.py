@@ -84,6 +84,9 @@ def run(  # noqa: PLR0917  # typer calls it, by name
     """Run a task here or on a cluster, with live logs and step states."""
     import asyncio
 
+    from translator.service.log import to_stderr
+
+    to_stderr()
     choices = task_file.chosen(config, layout=layout and layout.value)
     chosen_id = f"run-{secrets.token_hex(4)}" if task_id is None else task_id
     parsed = task_file.parse(

@@ -8,6 +8,24 @@ import sys
 import structlog
 
 
+def to_stderr() -> None:
+    """Have what a command logs on stderr, from warnings on: stdout is for data alone."""
+    usual = structlog.get_config()["processors"]
+    structlog.configure(
+        processors=[_from_warnings_on, *(each for each in usual if each is not _from_warnings_on)],
+        # whatever stderr is when a line is written
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+    )
+
+
+def _from_warnings_on(
+    _: object, method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    if method in ("debug", "info"):
+        raise structlog.DropEvent
+    return event
+
+
 def configure(level: str) -> None:
     """Set logging up for this process: ours, and the libraries' through the same formatter.
 

@@ -65,11 +65,16 @@ def _pod(namespace: str, made: Mapping[str, Any]) -> dict[str, Any]:
             "name": f"{name}-a",
             "namespace": namespace,
             "labels": {
+                # labels that somebody has edited: it is logged that they are put back
                 **made["spec"]["podMetadata"]["labels"],
+                "codo.dev/agent-id": "edited",
                 "codo.dev/step": "a",
                 "workflows.argoproj.io/workflow": name,
             },
-            "annotations": {"workflows.argoproj.io/node-id": f"{name}-1"},
+            "annotations": {
+                "workflows.argoproj.io/node-id": f"{name}-1",
+                "workflows.argoproj.io/node-name": f"{name}.a",
+            },
             "ownerReferences": [{"uid": made["metadata"]["uid"]}],
         },
         "spec": {"containers": [{"name": "main"}]},
@@ -111,7 +116,8 @@ async def test_a_task_that_is_run_twice_runs_twice(fake: FakeApi, kubeconfig: Pa
     for code, out, err in runs:
         name = out.strip().removeprefix("a | ")
         assert code == 0, err
-        assert name in names
+        assert name in names, "stdout is for data alone"
+        assert "put labels back" in err
         task_id = re.search(r"^task (run-\w{8})$", err, re.MULTILINE)
         assert task_id, err
         assert name.startswith(f"task-{task_id[1]}-")
