@@ -114,22 +114,23 @@ async def test_readiness_while_redis_takes_nothing(stage):
 
 
 async def test_an_id_is_submitted_again_after_redis_lost_it(stage):
-    """No (taskId, attempt, seq) names two contents: what agent-server holds stays, `retry` begins anew."""
+    """No (taskId, attempt, seq) names two contents: it runs again, as an attempt that there never was."""
     first = await stage.accepted(task(Step("s1", 3)))
     await stage.told.final(first.id)
     stage.redis.empty()
     await asyncio.sleep(5)  # the first comparison of Redis with the engine is over
     again = await stage.accepted(task(Step("s1", 5), id=first.id))
-    answer = {"outcome": ""}
-    async with asyncio.timeout(30):
-        while answer.get("outcome") != "accepted":
-            await asyncio.sleep(1)
-            _, answer = await stage.one.retry(first.id)
-    attempt = (await stage.one.get(f"/api/v1/tasks/{first.id}"))[1]["attempt"]
-    assert attempt > 1
-    await stage.told.final(first.id, attempt=attempt)
-    judge(stage.told, first)
-    assert judge(stage.told, again, attempt).ended == ("Succeeded", "")
+    for _ in range(2):
+        attempt = (await stage.one.get(f"/api/v1/tasks/{first.id}"))[1]["attempt"]
+        assert attempt > 10**9
+        await stage.told.final(first.id, attempt=attempt)
+        judge(stage.told, first)
+        assert judge(stage.told, again, attempt).ended == ("Succeeded", "")
+        answer = {"outcome": ""}
+        async with asyncio.timeout(30):
+            while answer.get("outcome") != "accepted":
+                await asyncio.sleep(0.5)
+                _, answer = await stage.one.retry(first.id)
 
 
 async def test_concurrent_retries_over_two_services(stage):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from hashlib import sha256
 
 import structlog
 
 from translator.agent_server.protocol import Answer, TaskItem
+from translator.errors import TemporaryError, TranslatorError
 from translator.observe.reducer import begin
 from translator.service import clock
 from translator.service.desk import fault, revoke
@@ -26,6 +27,9 @@ _CONFLICT = "another task with other content was accepted under this taskId"
 _TURN_S = 0.002
 """Seconds that a batch is checked before everything else gets its turn."""
 
+_ASKED_S = 5.0
+"""Seconds in which agent-server says what it holds of tasks that it waits to be accepted."""
+
 _log = structlog.get_logger()
 
 
@@ -37,6 +41,9 @@ class Acceptance:
         translation: how tasks become Workflows.
         on_accepted: called with the taskId of a new task.
         on_revoked: called with the taskId of a task that is to be cancelled.
+        used: says of which of these tasks agent-server holds events.
+        on_loss: called when Redis has just been found to have lost everything.
+        unsettled: whether what runs is still being looked for after that.
         metrics: told every answer.
     """
 
@@ -47,8 +54,14 @@ class Acceptance:
         *,
         on_accepted: Callable[[str], None],
         on_revoked: Callable[[str], None],
+        used: Callable[[Sequence[str]], Awaitable[Collection[str]]],
+        on_loss: Callable[[], None],
+        unsettled: Callable[[], bool],
         metrics: Metrics,
     ) -> None:
+        self._used = used
+        self._on_loss = on_loss
+        self._unsettled = unsettled
         self._metrics = metrics
         self._store = store
         self._translation = translation
@@ -59,15 +72,17 @@ class Acceptance:
         """Answer each item; its tasks first, then what is asked of tasks.
 
         Raises:
-            TemporaryError: Redis cannot keep them now. Sending the same batch again is right: what was kept
-                already is then a duplicate.
+            TemporaryError: Redis cannot keep them now, or has lost everything a moment ago. Sending the same
+                batch again is right: what was kept already is then a duplicate.
         """
+        tasks = [item.task_id for item in items if item.task_type == "CloudTask"]
+        attempts = await self._first_attempts(tasks)
         answers: dict[int, Answer] = {}
         new: dict[int, tuple[NewTask, tuple[Problem, ...]]] = {}
         turn = time.monotonic()
         for index, item in enumerate(items):
             if item.task_type == "CloudTask":
-                checked = self._check(item)
+                checked = self._check(item, attempts.get(item.task_id, 1))
                 if isinstance(checked, Answer):
                     answers[index] = checked
                 else:
@@ -92,7 +107,32 @@ class Acceptance:
             self._metrics.answered(answer.outcome)
         return [answers[index] for index in range(len(items))]
 
-    def _check(self, item: TaskItem) -> Answer | tuple[NewTask, tuple[Problem, ...]]:
+    async def _first_attempts(self, task_ids: Sequence[str]) -> Mapping[str, int]:
+        """The number of the first attempt of those tasks where it is not 1, by taskId.
+
+        After a loss of Redis a task may be new to Redis alone: agent-server may hold events of attempts whose
+        numbers nobody remembers. It is asked; where it holds some, or does not say, the number is the time in
+        seconds. Tasks that still run are known again before anything is accepted.
+
+        Raises:
+            TemporaryError: they are being looked for.
+        """
+        if await self._store.watch_for_loss():
+            self._on_loss()
+        if not self._store.lost:
+            return {}
+        if self._unsettled():
+            message = "Redis has lost all that it held, and the tasks that run are being looked for"
+            raise TemporaryError(message, retry_after=5)
+        try:
+            async with asyncio.timeout(_ASKED_S):
+                used = await self._used(task_ids)
+        except (TranslatorError, TimeoutError) as error:
+            _log.warning("agent-server does not say which attempts there were", error=str(error))
+            used = task_ids
+        return dict.fromkeys(used, int(clock.unix()))
+
+    def _check(self, item: TaskItem, attempt: int) -> Answer | tuple[NewTask, tuple[Problem, ...]]:
         parsed = parse_submission(item.task_id, item.agent_id, item.args)
         task = parsed.task
         if task is None:
@@ -102,7 +142,7 @@ class Acceptance:
         except Untranslatable as e:
             return Answer(item.task_id, "rejected", placed(parsed, e.faults))
         names = [step.name for step in task.steps]
-        state, events = begin(item.task_id, item.agent_id, 1, names, clock.rfc3339())
+        state, events = begin(item.task_id, item.agent_id, attempt, names, clock.rfc3339())
         assert isinstance(item.args, Mapping), "parse_submission refuses other args"
         content = dump({"agentId": item.agent_id, "args": item.args})
         spec_hash = sha256(content.encode()).hexdigest()

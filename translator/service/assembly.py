@@ -198,6 +198,9 @@ def assemble(
             translation,
             on_accepted=reactions.accepted,
             on_revoked=follower.revoke,
+            used=recovery.told_of,
+            on_loss=reconciler.wake,
+            unsettled=lambda: reconciler.unsettled,
             metrics=metrics,
         ),
         Tasks(

@@ -14,12 +14,9 @@ from itertools import islice
 import structlog
 
 from translator.errors import PermanentError, TemporaryError, TranslatorError
-from translator.service.recovery import Recovery
+from translator.service.recovery import MOST_ASKED, Recovery
 from translator.store.record import Open
 from translator.store.tenure import LostShardError
-
-_AT_ONCE = 1000
-"""Attempts in one question (docs/protocol.md)."""
 
 _PAUSE_S = (0.2, 30.0)
 """The first pause after a question without an answer, and the longest."""
@@ -73,7 +70,7 @@ class Doubt:
     async def _ask(self) -> None:
         pause = _PAUSE_S[0]
         while self._tasks:
-            part = list(islice(self._tasks.values(), _AT_ONCE))
+            part = list(islice(self._tasks.values(), MOST_ASKED))
             try:
                 await self._settle(part)
             except PermanentError as error:

@@ -138,7 +138,9 @@ class Reconciler:
             TemporaryError: Redis or the engine cannot be reached.
         """
         mended: list[tuple[str, str]] = []
-        await self._store.watch_for_loss()
+        if await self._store.watch_for_loss():
+            # nothing is accepted until what runs is known again
+            self.unsettled = True
         found = await self._look()
         if found:
             await asyncio.sleep(self._settle_s)
@@ -151,6 +153,7 @@ class Reconciler:
                     self._note(finding.task_id, finding.kind, mended)
         for each in await self._indexes.mend(MOST_INDEXED, self._store.holds):
             self._note(each.task_id, f"index-{each.index}", mended)
+        self.unsettled = self._woken.is_set()
         return mended
 
     def mended(self, task_id: str, kind: str) -> None:
@@ -172,7 +175,6 @@ class Reconciler:
             self._woken.clear()
             try:
                 await self.round()
-                self.unsettled = self._woken.is_set()
             except TranslatorError as error:
                 _log.warning("cannot compare Redis with the engine", error=error.message)
             except Exception:  # noqa: BLE001 - a fault of ours must not end it for good

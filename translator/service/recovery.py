@@ -26,6 +26,9 @@ not know its task, so that it is another installation's."""
 
 _TRIES = 20
 
+MOST_ASKED = 1000
+"""Attempts in one question (docs/protocol.md)."""
+
 _log = structlog.get_logger()
 
 
@@ -140,6 +143,20 @@ class Recovery:
             if (told := known.get((task.task_id, task.attempt))) is not None
             and is_behind(told, task.seq, ended=task.ended)
         ]
+
+    async def told_of(self, task_ids: Sequence[str]) -> list[str]:
+        """Of which of these tasks agent-server holds events: the first attempt has the first ones.
+
+        Raises:
+            TemporaryError: not now.
+            PermanentError: agent-server cannot say what it holds.
+        """
+        found = []
+        for start in range(0, len(task_ids), MOST_ASKED):
+            part = task_ids[start : start + MOST_ASKED]
+            known = await self.witness.known([(task_id, 1) for task_id in part])
+            found += [task_id for (task_id, _), told in known.items() if told.seq or told.phase]
+        return found
 
     async def _found(self, task_id: str, attempt: int) -> WorkflowRef | None:
         unreadable: dict[str, str] = {}

@@ -77,9 +77,17 @@ def rebuild(
         fields["revoked"] = rebuilt.revoked
     return [
         task_id, "" if rebuilt.version is None else rebuilt.version, now_ms, keep_s, rebuilt.held,
-        *_state(state), int(state.final), "0 " * (state.attempt - 1), *_fields(fields),
+        *_state(state), int(state.final), _ends(state.attempt), *_fields(fields),
         *_events(rebuilt.events, event_bytes),
     ]  # fmt: skip
+
+
+def _ends(attempt: int) -> str:
+    """How many events the attempts before this one had: none that are still to be sent.
+
+    0.1.0 counts the attempts by them. Those after a loss of Redis are numbered by the time.
+    """
+    return "0 " * (attempt - 1) if attempt < 1000 else ""
 
 
 def _state(state: TaskState) -> list[Any]:

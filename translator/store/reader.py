@@ -64,18 +64,23 @@ class Reader:
         """The shards that are this process's."""
         return frozenset(range(self._shards)) if self._tenure is None else self._tenure.shards
 
-    async def watch_for_loss(self) -> None:
+    async def watch_for_loss(self) -> bool:
         """Find out whether Redis still has the data that this process began with; sets `lost`.
+
+        Returns:
+            Whether it has lost them since the last time.
 
         Raises:
             TemporaryError: Redis does not answer.
         """
         if not self._data:
-            return
+            return False
         async with wrapped("look for lost data"):
-            if await self._redis.get(DATA) != self._data:
-                self._data = await self._named()
-                self.lost = True
+            if await self._redis.get(DATA) == self._data:
+                return False
+            self._data = await self._named()
+            self.lost = True
+            return True
 
     async def _named(self) -> bytes:
         """The text that tells these data from others."""

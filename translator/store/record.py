@@ -202,9 +202,11 @@ def parse_place(text: str) -> tuple[int, int]:
 def unheld_of(acked: tuple[int, int], attempt: int, seq: int, ends: Sequence[int]) -> dict[int, int]:
     """The attempts with events after `acked`, and the highest seq of each.
 
-    Attempt n had ``ends[n - 1]`` events, and the last one has `seq`.
+    The attempts before the last one had ``ends`` events, and that one has `seq`. The first is not 1 where
+    Redis had lost the ones before it.
     """
-    lengths = enumerate([*ends[: attempt - 1], seq], 1)
+    before = ends[: attempt - 1]
+    lengths = enumerate([*before, seq], attempt - len(before))
     return {number: length for number, length in lengths if (number, length) > acked}
 
 
