@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 
+import aiohttp
 import pytest
 
-from tests.faults.tasks import endless, failing, filed, invalid, plain, refused, stuck
+from tests.faults.tasks import Task, endless, failing, filed, invalid, plain, refused, stuck
 from translator.agent_server.faults import Fault
 from translator.crash_point import POINTS, Step
 
@@ -16,11 +18,11 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 LOCAL = {Step.START_PROCESS}
 """Steps that only the local engine takes."""
 
-ELSEWHERE = {Step.REBUILD, Step.SHORTEN, Step.COUNT, Step.PROBE, Step.RESTORE_LABELS}
-"""Only after a loss, or what is too large to be sent: test_redis and test_request_size kill there. Or only of
-a task that says nothing for 15 s, which no task here does: what is stored then is one field by itself.
-Or only when /readyz is asked, which writes nothing that anybody reads. Or only after somebody changed labels,
-which is seen again."""
+ELSEWHERE = {Step.REBUILD, Step.SHORTEN}
+"""Only after a loss, or what is too large to be sent: test_redis and test_request_size kill there."""
+
+COUNTS = 20
+"""So many times faster runs the service's clock where it is to store every 15 s how long a task has run."""
 
 SHARED = {Step.ACCEPT, Step.BEGIN, Step.APPEND, Step.SEND, Step.ACKNOWLEDGE, Step.RELEASE, Step.REVOKE}
 """Steps that are tried with both engines."""
@@ -70,10 +72,10 @@ async def play(stage):
     await asyncio.gather(*doing)
 
 
-async def killed_and_started_again(stage, crash_at):
+async def killed_and_started_again(stage, crash_at, speed=1):
     """Play while the service dies at a point, and again until all is done."""
     playing = asyncio.create_task(play(stage))
-    await stage.serve.start(crash_at=crash_at)
+    await stage.serve.start(crash_at=crash_at, speed=speed)
     for other in stage.serves[1:]:
         await stage.event(lambda event: event["kind"] == "log")
         await other.start()
@@ -116,17 +118,46 @@ async def test_with_argo(stage, hold, seed, point):
             # refused until the service dies of it: those sent together are refused together first
             made.stand_in.faults.add(Fault(count=100, status=400))
             made.count()
-        if step is Step.UNPARK:
-            unparking = asyncio.create_task(replay(made))
-        hold(await killed_and_started_again(made, crash(point, seed)))
-        if step is Step.UNPARK:
-            unparking.cancel()
+        if step is Step.COUNT:
+            made.tasks["quiet"] = Task("quiet", [(2, 2.0, 0, "")])
+        hand = HANDS.get(step)
+        meanwhile = [asyncio.create_task(hand(made))] if hand is not None else []
+        hold(
+            await killed_and_started_again(
+                made, crash(point, seed), speed=COUNTS if step is Step.COUNT else 1
+            )
+        )
+        for each in meanwhile:
+            each.cancel()
+        await asyncio.gather(*meanwhile, return_exceptions=True)
 
 
 async def replay(stage):
     while True:
         await asyncio.sleep(0.2)
         await stage.replay()
+
+
+async def ask_readiness(stage):
+    """As Kubernetes does: it is what tries whether Redis takes writes."""
+    while True:
+        await asyncio.sleep(0.2)
+        with contextlib.suppress(aiohttp.ClientError, TimeoutError):
+            async with stage.http.get(stage.serve.url + "/readyz") as answer:
+                await answer.read()
+
+
+async def edit_labels(stage):
+    """Take our labels off one Workflow and one pod, once each: they are put back, if by the next life."""
+    for kind in ("workflows", "pods"):
+        await stage.cluster.until(lambda kind=kind: stage.cluster.objects[kind])
+        thing = next(iter(stage.cluster.objects[kind].values()))
+        kept = {k: v for k, v in thing["metadata"]["labels"].items() if not k.startswith("codo.dev/")}
+        await stage.cluster.put(kind, {**thing, "metadata": {**thing["metadata"], "labels": kept}})
+
+
+HANDS = {Step.UNPARK: replay, Step.PROBE: ask_readiness, Step.RESTORE_LABELS: edit_labels}
+"""What is done beside the tasks, without which a step is never taken."""
 
 
 @pytest.mark.parametrize("point", sorted(p for p in POINTS if step_of(p) in LOCAL | SHARED))
