@@ -31,7 +31,7 @@ from tests.outside.hands import LOG_FINALIZER, Cluster, KubectlError, Redis, kub
 from tests.outside.judge import Story, judge
 from tests.outside.proxy import Proxy, Refusal, trusting
 from tests.outside.service import Service, serving
-from tests.outside.tasks import Step, Task, task
+from tests.outside.tasks import ALPINE, Step, Task, task
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -259,6 +259,26 @@ async def waits_in_an_operator_s_template(stage: Stage) -> None:
         assert (await scene.ended(late, 90)).phases == ["Succeeded"]
         ends = [(await scene.told.final(work.id, 1))["phase"] for work in (revoked, late)]
         assert ends == ["Cancelled", "TimedOut"]
+
+
+async def an_operator_s_exit_handler_fails(stage: Stage) -> None:
+    """Every step succeeded, and Argo says Failed: an Error, with Argo's words, in both layouts."""
+    template = stage.folder / "leaves-badly.json"
+    leave = {"image": ALPINE, "imagePullPolicy": "IfNotPresent", "command": ["sh", "-c", "exit 5"]}
+    spec = {"onExit": "leave", "templates": [{"name": "leave", "container": leave}]}
+    template.write_text(json.dumps({"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "spec": spec}))
+    for layout in ("dag", "pod"):
+        chosen = {"startGraceSeconds": START_GRACE_S, "template": str(template), "layout": layout}
+        async with stage.own(workflow=chosen) as scene:
+            work, workflow = await scene.begin(Step("s1", 5), Step("s2", 5))
+            failing, _ = await scene.begin(Step("s1", 5, exit=3))
+            story = await scene.ended(work)
+            assert (story.ended[0], story.phases, story.needless) == ("Error", ["Succeeded"] * 2, [])
+            assert "exit code 5" in story.final["message"], story.final
+            # a step that failed goes before what happened at the exit
+            story = await scene.ended(failing)
+            assert (story.ended, story.phases) == (("Failed", "StepFailed"), ["Failed"])
+            await scene.let_go(workflow)
 
 
 async def somebody_else_retries_it_after_its_end(stage: Stage) -> None:
@@ -677,6 +697,7 @@ SCENES: dict[Callable[[Stage], Awaitable[None]], str] = {
     suspended_while_pending_and_revoked: "",
     suspended_while_pending_past_its_deadline: "",
     waits_in_an_operator_s_template: "",
+    an_operator_s_exit_handler_fails: "",
     somebody_else_retries_it_after_its_end: "",
     somebody_else_retries_it_before_its_log_is_read: "",
     labels_removed_from_the_workflow: "",
