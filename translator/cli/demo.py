@@ -20,10 +20,13 @@ def demo() -> None:
     """Run the seed's batch from agent-server and back, all in one process on this machine."""
     import asyncio
 
+    from translator.engine.local.concealment import conceal
     from translator.errors import PermanentError, TemporaryError
     from translator.service.log import configure
+    from translator.service.options import secret_variables
 
-    configure("warning")
+    configure("warning", secret_variables())
+    conceal()
     try:
         succeeded = asyncio.run(_demo())
     except (TemporaryError, PermanentError) as error:

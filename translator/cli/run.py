@@ -111,6 +111,7 @@ async def _run(task: Task, rendered: Rendered, choice: EngineChoice, runner: str
     from translator.cli.display import open_display
     from translator.errors import PermanentError, TemporaryError
     from translator.observe.event import Phase
+    from translator.service.options import secret_variables
     from translator.service.trial import Trial
 
     on_cluster = choice is EngineChoice.ARGO
@@ -127,6 +128,7 @@ async def _run(task: Task, rendered: Rendered, choice: EngineChoice, runner: str
                     rendered,
                     lambda event: display.show(event.as_json()),
                     choices.options.secret_params,
+                    hidden=() if on_cluster else secret_variables(),
                     on_submitted=lambda: display.say(look_later(rendered)) if on_cluster else None,
                 )
                 with _signals(trial, kill):
@@ -138,8 +140,10 @@ async def _run(task: Task, rendered: Rendered, choice: EngineChoice, runner: str
 
 @asynccontextmanager
 async def _local(rendered: Rendered, runner: str) -> AsyncIterator[_Trying]:
+    from translator.engine.local.concealment import conceal
     from translator.engine.local.engine import LocalEngine
 
+    conceal()
     engine = LocalEngine(runner=runner)  # type: ignore[arg-type]  # typer has checked it
     try:
         await engine.start()

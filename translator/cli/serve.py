@@ -55,8 +55,13 @@ def serve(
     from translator import crash_point
     from translator.errors import PermanentError, TemporaryError
     from translator.service.log import configure
+    from translator.service.options import own_secrets
 
-    configure(settings.log_level)
+    configure(settings.log_level, own_secrets(settings))
+    if settings.engine == "local":
+        from translator.engine.local.concealment import conceal
+
+        conceal()
     try:
         crash_point.arm(os.environ.get(crash_point.VARIABLE, ""))
         asyncio.run(_serve(settings, read))

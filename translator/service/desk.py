@@ -107,7 +107,7 @@ class Tasks:
         record = await self._store.load(task_id)
         if record is None:
             return None
-        rendered = self._translation.render(stored_task(record), record.state.attempt)
+        rendered = self._translation.render(stored_task(record), record.state.attempt, record.secret_params)
         return list(rendered.objects())
 
     async def terminate(self, task_id: str) -> Answer:

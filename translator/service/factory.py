@@ -23,7 +23,7 @@ from translator.observe.observation import WorkflowRef
 from translator.service.assembly import assemble
 from translator.service.engine import Engine
 from translator.service.metrics import Metrics
-from translator.service.options import installation_of, options
+from translator.service.options import installation_of, options, own_secrets
 from translator.service.reload import Reload
 from translator.service.replica import Replica, margin_s
 from translator.service.request import RequestLimit
@@ -135,7 +135,8 @@ async def running(settings: Settings, *, engine: Engine | None = None) -> AsyncI
         traces = _traces(settings, store)
         if traces is not None:
             stack.push_async_callback(traces.close)
-        translation = Translation(options(settings), load_template(settings.workflow.template))
+        hidden = own_secrets(settings)
+        translation = Translation(options(settings), load_template(settings.workflow.template), hidden)
         reload = Reload(settings, translation, sender)
         grace_s, settle_s = _graces(settings)
         service = assemble(

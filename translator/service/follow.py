@@ -38,7 +38,7 @@ class Follower:
         on_unknown: called with the taskId where Redis has lost the task.
         on_set_back: compares a record that is older than what was stored with what agent-server holds, and
             mends it; awaited before the attempt is followed on.
-        mask_of: what hides the values of the secret ones of some parameters.
+        mask_of: what hides the values of the secret ones of some parameters, told which were secret before.
         unseen_s: as `translator.service.attempt.Attempt` has it.
         unsettled_s: seconds in which a former holder of a task's shard may still run it itself.
     """
@@ -53,7 +53,7 @@ class Follower:
         on_events: Callable[[str, TaskState], None],
         on_unknown: Callable[[str], None],
         on_set_back: Callable[[str], Awaitable[object]],
-        mask_of: Callable[[Iterable[tuple[str, str]]], Mask],
+        mask_of: Callable[[Iterable[tuple[str, str]], Iterable[str]], Mask],
         unseen_s: float = UNSEEN_S,
         unsettled_s: Callable[[str], float] = lambda _: 0.0,
     ) -> None:
@@ -149,11 +149,11 @@ class Follower:
     async def _mask(self, record: Record, ref: WorkflowRef) -> Mask:
         if record.args is not None:
             params, _ = read_params(record.args.get("scriptParams"))
-            return self._mask_of(params)
+            return self._mask_of(params, record.secret_params)
         # Redis has lost the submission, and whether there are secrets is known to the Workflow alone
         workflow = await self._engine.look_up(ref)
         if workflow is not None and secrets_name(ref.name) not in json.dumps(workflow.get("spec")):
-            return Mask(())
+            return self._mask_of((), ())
         _log.warning("the secret parameters are lost, so every line is masked", workflow=ref.name)
         return Mask.of_everything()
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Sequence
 
 import structlog
 
+from translator.observe.masking import Mask
 
 def to_stderr() -> None:
     """Have what a command logs on stderr, from warnings on: stdout is for data alone."""
@@ -26,11 +28,12 @@ def _from_warnings_on(
     return event
 
 
-def configure(level: str) -> None:
+def configure(level: str, hidden: Sequence[str] = ()) -> None:
     """Set logging up for this process: ours, and the libraries' through the same formatter.
 
     Args:
         level: debug, info, warning or error.
+        hidden: secrets that no line may show.
     """
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -43,6 +46,9 @@ def configure(level: str) -> None:
         if tty
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
     )
+    if hidden:
+        mask = Mask(hidden)
+        last.append(lambda _, __, line: mask.text(str(line)))
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
+
+from translator.engine.local.concealment import CREDENTIALS
 from translator.settings import Settings
 from translator.workflow.options import Options
 from translator.workflow.policy.model import Policy
+from translator.workflow.secret_params import secret_values
+
+SHORTEST_VARIABLE = 8
+"""Characters of a variable's value that counts as a secret: a switch such as ``USE_TOKEN=true`` is none."""
 
 
 def options(settings: Settings) -> Options:
@@ -27,6 +35,25 @@ def options(settings: Settings) -> Options:
 def installation_of(settings: Settings) -> str:
     """What marks the objects of this installation in a cluster."""
     return settings.installation or settings.biz_id or "translator"
+
+
+def own_secrets(settings: Settings, environment: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """What no log may show: the service's passwords and tokens, and those among its variables.
+
+    Args:
+        settings: all of them.
+        environment: the variables of this process; None: ``os.environ``.
+    """
+    # on a cluster no step sees the variables of this process
+    variables = secret_variables(environment) if settings.engine == "local" else ()
+    return (*settings.secrets(), *variables)
+
+
+def secret_variables(environment: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """The values of variables that are named like a password or token; short ones are no secrets."""
+    variables = os.environ if environment is None else environment
+    found = secret_values(variables.items(), CREDENTIALS)
+    return tuple(text for text in found if len(text) >= SHORTEST_VARIABLE)
 
 
 def _policy(settings: Settings) -> Policy:

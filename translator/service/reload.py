@@ -7,7 +7,7 @@ from typing import Protocol
 import structlog
 
 from translator.service.log import configure
-from translator.service.options import options
+from translator.service.options import options, own_secrets
 from translator.service.template import load_template
 from translator.service.translation import Translation
 from translator.settings import Settings
@@ -37,6 +37,7 @@ class Reload:
 
     def __init__(self, settings: Settings, translation: Translation, sender: Shower) -> None:
         self._settings = settings
+        self._hidden = own_secrets(settings)
         self._translation = translation
         self._sender = sender
 
@@ -55,10 +56,13 @@ class Reload:
         taken = [name for name in changed if name in RELOADABLE]
         # what may not change stays in the options too: the number of shards is what the tasks were split by
         now = old.model_copy(update={name: getattr(new, name) for name in taken})
-        self._translation.use(options(now), load_template(now.workflow.template))
+        # those of before go on to be masked: a token may be taken elsewhere until it is revoked there
+        hidden = tuple(dict.fromkeys((*self._hidden, *own_secrets(now))))
+        self._translation.use(options(now), load_template(now.workflow.template), hidden)
+        self._hidden = hidden
         self._settings = now
         self._sender.show(now.agent_server_token)
-        configure(now.log_level)
+        configure(now.log_level, hidden)
         _log.info("settings reloaded", changed=[key_of(name) for name in taken])
         if waiting := [key_of(name) for name in changed if name not in RELOADABLE]:
             _log.warning("changed, but read only at the start", settings=waiting)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -109,6 +109,8 @@ class Submitter:
             return
         try:
             task = stored_task(record)
+            # read together with the rendering, without a pause: a reload must not come between
+            secret = self._translation.secret_names(task.params)
             rendered = self._translation.render(task, record.state.attempt)
             assert record.args is not None, "stored_task would have refused it"
             rendered = carry(rendered, self._installation, record.spec_hash, record.args)
@@ -129,7 +131,13 @@ class Submitter:
                 await self._record(record, Waiting(e.reason, e.message))
             raise
         submitted = Submitted(ref, self._url_of(ref), format_duration(task.deadline_ns))
-        await self._record(record, submitted, ref, clock.unix() + task.deadline_ns / 1e9)
+        await self._record(
+            record,
+            submitted,
+            ref,
+            deadline=clock.unix() + task.deadline_ns / 1e9,
+            secret_params=secret,
+        )
         self._metrics.submitted("taken")
         _log.info("submitted", workflow=ref.name, namespace=ref.namespace)
         self._on_submitted(task_id)
@@ -167,11 +175,23 @@ class Submitter:
         _log.info("ended before it ran", phase=verdict.phase, reason=verdict.reason)
 
     async def _record(
-        self, record: Record, seen: Observation, ref: WorkflowRef | None = None, deadline: float | None = None
+        self,
+        record: Record,
+        seen: Observation,
+        ref: WorkflowRef | None = None,
+        *,
+        deadline: float | None = None,
+        secret_params: Sequence[str] = (),
     ) -> None:
         state, events = observe(record.state, seen, clock.rfc3339())
         await self._store.append(
-            record, state, events, workflow=ref, deadline=deadline, elapsed=0.0 if ref is not None else None
+            record,
+            state,
+            events,
+            workflow=ref,
+            deadline=deadline,
+            elapsed=0.0 if ref is not None else None,
+            secret_params=secret_params,
         )
         self._on_events(record.task_id, state)
 

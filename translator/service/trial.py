@@ -31,6 +31,7 @@ class Trial:
         rendered: its objects.
         on_event: told each event in order.
         secret_params: patterns of the names of parameters whose values nobody may see.
+        hidden: other secrets that no line may show.
         on_submitted: called once, when the engine has the task.
     """
 
@@ -42,6 +43,7 @@ class Trial:
         on_event: Callable[[Event], None],
         secret_params: Sequence[str] = SECRET_PARAMS,
         *,
+        hidden: Sequence[str] = (),
         on_submitted: Callable[[], None] = lambda: None,
     ) -> None:
         self._engine = engine
@@ -49,7 +51,7 @@ class Trial:
         self._rendered = rendered
         self._on_event = on_event
         self._on_submitted = on_submitted
-        self._mask = Mask(secret_values(task.params, secret_params))
+        self._mask = Mask((*secret_values(task.params, secret_params), *hidden))
         self._seen: asyncio.Queue[Observation | Exception] = asyncio.Queue(_QUEUE)
         self._background: set[asyncio.Task[None]] = set()
         self._cancelled: str | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Literal
+from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, field_validator
 from pydantic_settings import (
@@ -18,6 +19,7 @@ from translator.settings.policy import PolicyGroup
 from translator.settings.redis import Redis
 from translator.settings.traces import Traces
 from translator.settings.workflow import Workflows
+from translator.store.address import parse_address
 from translator.workflow.secret_params import SECRET_PARAMS
 
 FILE = "_file"
@@ -142,6 +144,17 @@ class Settings(BaseSettings):
         ge=1,
         description="what stopping may take in all; let the pod's terminationGracePeriodSeconds be 10 more",
     )
+
+    def secrets(self) -> tuple[str, ...]:
+        """The service's own passwords and tokens, which no log may show."""
+        found = [self.api_token, self.agent_server_token]
+        found += [
+            unquote(urlsplit(url).password or "") for url in (self.server_address, self.traces.endpoint)
+        ]
+        if self.redis is not None:
+            address = parse_address(self.redis.addr)
+            found += [self.redis.password, self.redis.sentinel_password, address.password]
+        return tuple(dict.fromkeys(text for text in found if text))
 
     @field_validator("log_level", mode="before")
     @classmethod

@@ -29,6 +29,7 @@ def append(
     workflow: WorkflowRef | None,
     deadline: float | None,
     elapsed: float | None,
+    secret_params: Sequence[str] = (),
     keep_s: int,
     event_bytes: int = HEAD_BYTES,
 ) -> list[Any]:
@@ -40,6 +41,9 @@ def append(
         fields["deadline"] = repr(deadline)
     if elapsed is not None:
         fields["elapsed"] = elapsed_text(state.attempt, elapsed)
+    if secret_params:
+        # an earlier attempt's stay: what it printed may still come
+        fields["secretParams"] = dump(sorted({*record.secret_params, *secret_params}))
     return [
         record.task_id, record.version, *_state(state), int(state.final), keep_s, *_fields(fields),
         *_events(events, event_bytes),

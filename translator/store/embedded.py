@@ -24,12 +24,15 @@ from translator.errors import PermanentError, TemporaryError
 _LAUNCHER = """#!{python} -IS
 import ctypes, os, signal, sys
 ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)  # PR_SET_DUMPABLE: until exec, its variables are its parent's
 os.setsid()  # Ctrl-C in a terminal is for its parent alone, which stops it last
 if os.getppid() != {parent}:
     sys.exit("the process that wanted a server is gone")
-os.execv({binary!r}, [{binary!r}, *sys.argv[1:]])
+kept = {{name: os.environ[name] for name in ("LD_LIBRARY_PATH", "PATH", "TZ") if name in os.environ}}
+os.execve({binary!r}, [{binary!r}, *sys.argv[1:]], kept)
 """
-"""Without it a server outlives a parent that was killed, and dies of Ctrl-C before its parent has stopped."""
+"""Without it a server outlives a parent that was killed, dies of Ctrl-C before its parent has stopped, and
+shows the parent's variables, secrets among them, to whoever may read its own."""
 
 
 _SHORT = 50

@@ -48,6 +48,7 @@ class Record:
         accepted_ms: when the task was accepted, in milliseconds since 1970.
         acked: attempt and seq of the last event that agent-server holds, (0, 0) for none.
         spec_hash: as in `NewTask`.
+        secret_params: the names of the scriptParams that were secret when an attempt was submitted.
     """
 
     task_id: str
@@ -64,6 +65,7 @@ class Record:
     accepted_ms: int = 0
     acked: tuple[int, int] = (0, 0)
     spec_hash: str = ""
+    secret_params: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +173,7 @@ def parse_record(task_id: str, fields: Mapping[bytes, bytes]) -> Record:
         accepted_ms=int(text["accepted"]),
         acked=parse_place(text["acked"]),
         spec_hash=text["hash"],
+        secret_params=tuple(json.loads(text.get("secretParams", "[]"))),
     )
 
 

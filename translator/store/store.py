@@ -134,6 +134,7 @@ class Store(Reader):
         workflow: WorkflowRef | None = None,
         deadline: float | None = None,
         elapsed: float | None = None,
+        secret_params: Sequence[str] = (),
     ) -> Record:
         """Keep a new state and its events, if `record` is what is stored.
 
@@ -144,6 +145,7 @@ class Store(Reader):
             workflow: what the engine now runs, once; the task leaves the inbox with it.
             deadline: when the attempt's time is up, in seconds since 1970; together with `workflow`.
             elapsed: seconds that the attempt has run.
+            secret_params: as `Record` has it; together with `workflow`.
 
         Returns:
             The record as it is stored now.
@@ -158,6 +160,8 @@ class Store(Reader):
             new = replace(new, workflow=workflow, deadline=deadline)
         if elapsed is not None:
             new = replace(new, elapsed=elapsed)
+        if secret_params:
+            new = replace(new, secret_params=tuple(sorted({*record.secret_params, *secret_params})))
         args = arguments.append(
             record,
             state,
@@ -165,6 +169,7 @@ class Store(Reader):
             workflow=workflow,
             deadline=deadline,
             elapsed=elapsed,
+            secret_params=secret_params,
             keep_s=self._keep_s,
             event_bytes=self._event_bytes(),
         )

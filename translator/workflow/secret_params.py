@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from glob import escape
 from hashlib import sha256
 
 from translator.task.model import Task
@@ -56,6 +57,17 @@ def is_secret(name: str, patterns: Iterable[str]) -> bool:
     """Whether a parameter of this name is secret: upper and lower case count the same."""
     lower = name.lower()
     return any(fnmatchcase(lower, pattern.lower()) for pattern in patterns)
+
+
+def secret_names(params: Iterable[tuple[str, str]], patterns: Iterable[str]) -> tuple[str, ...]:
+    """The names of those parameters that are secret."""
+    wanted = tuple(patterns)
+    return tuple(name for name, _ in params if is_secret(name, wanted))
+
+
+def exactly(names: Iterable[str]) -> tuple[str, ...]:
+    """Patterns that fit these names."""
+    return tuple(map(escape, names))
 
 
 def secret_values(params: Iterable[tuple[str, str]], patterns: Iterable[str]) -> tuple[str, ...]:

@@ -13,6 +13,8 @@ import pytest
 
 from tests.integration.service.rounds import cloud_task, eventually
 from translator.service.log import configure
+from translator.service.template import load_template
+from translator.workflow.options import Options
 
 VALUE = "hush-{{x}} $$ of 7\nsecond-line-of-it"
 FORMS = [
@@ -121,6 +123,29 @@ async def test_a_retry_has_the_value_again(round_):
     await eventually(again)
     logs = [event for event in round_.stand_in.ledger.kept if event["kind"] == "log"]
     assert [(event["attempt"], event["lines"]) for event in logs] == [(1, ["right ***"]), (2, ["right ***"])]
+
+
+async def test_narrower_settings_do_not_unmask_a_task_that_runs(start_round, http, tmp_path):
+    """The settings now say that nothing is secret; the task is followed anew, as after a restart."""
+    go = tmp_path / "go"
+    item = cloud_task("t1", f'until [ -e {go} ]; do sleep 0.05; done; echo "now $codo_token"')
+    item["args"]["scriptParams"] = {"token": VALUE}
+    async with start_round() as first:
+        await first.post(item)
+
+        async def runs():
+            return any(event["kind"] == "step" for event in first.stand_in.ledger.kept)
+
+        await eventually(runs)
+        first.service.desk._translation.use(Options(shards=4, secret_params=()), load_template())
+        async with http.get(first.url + "/api/v1/tasks/t1/manifest") as answer:
+            assert holds(await answer.text()) == []
+        # as a restart does: what is known of the task is read from Redis again
+        await first.service._parts.follower._workers._cut(["t1"])
+        first.service._parts.follower.wake("t1")
+        go.touch()
+        await first.outcome("t1")
+        assert first.lines("t1") == ["now ***", "***"]
 
 
 @pytest.mark.parametrize("form", ["json", "yaml", "tree"])

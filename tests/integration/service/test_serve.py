@@ -23,8 +23,9 @@ def files_below(folder):
     return list(folder.rglob("*"))
 
 
-def command(tmp_path, *args):
+def command(tmp_path, *args, **variables):
     environment = {**os.environ, "TRANSLATOR_DATA_DIR": str(tmp_path / "data"), "TMPDIR": str(tmp_path)}
+    environment |= variables
     return asyncio.create_subprocess_exec(
         sys.executable, "-m", "translator", *args,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=environment,
@@ -32,8 +33,9 @@ def command(tmp_path, *args):
 
 
 @asynccontextmanager
-async def served(tmp_path, stand_in):
-    process = await command(tmp_path, "serve", "--listen", "127.0.0.1:0", "--agent-server", stand_in.url)
+async def served(tmp_path, stand_in, **variables):
+    args = "serve", "--listen", "127.0.0.1:0", "--agent-server", stand_in.url
+    process = await command(tmp_path, *args, **variables)
     try:
         async with asyncio.timeout(20):
             while not (found := re.search(rb"listening on (\S+)", line := await process.stderr.readline())):
@@ -83,6 +85,34 @@ async def test_a_killed_service_loses_nothing(tmp_path, stand_in, http):
         assert await process.wait() == 0
     assert stand_in.ledger.violations == []
     assert left_over(tmp_path) == []
+
+
+LOOK_AROUND = """
+echo "parent: $(tr '\\0' '\\n' </proc/$PPID/environ | cut -d= -f1 | sort | tr '\\n' ' ')"
+echo "found: $(grep -las 'ZZ_PLANTED=' /proc/[0-9]*/environ | tr '\\n' ' ')"
+echo "memory: $(dd if=/proc/$(cut -d' ' -f4 /proc/$PPID/stat)/mem count=0 2>&1 | grep -c denied)"
+echo "printed: api-token-of-this-test and $(printf cloud-key | sed s/$/-of-this-test/)"
+"""
+
+
+async def test_a_step_finds_nothing_of_the_service_and_no_log_shows_its_secrets(tmp_path, stand_in, http):
+    """Its parent, the service, the embedded Valkey: none shows the variables that the service has."""
+    secrets = {
+        "TRANSLATOR_API_TOKEN": "api-token-of-this-test",
+        "AWS_SECRET_ACCESS_KEY": "cloud-key-of-this-test",
+        "ZZ_PLANTED": "planted-in-this-test",
+    }
+    async with served(tmp_path, stand_in, **secrets) as (_, url):
+        token = {"Authorization": "Bearer api-token-of-this-test"}
+        item = cloud_task("t1", LOOK_AROUND)
+        async with http.post(url + BATCH_PATH, json=[item], headers=token) as answer:
+            assert [a["outcome"] for a in await answer.json()] == ["accepted"]
+        async with asyncio.timeout(20):
+            assert (await stand_in.final("t1"))["phase"] == "Succeeded"
+    lines = [line for event in stand_in.ledger.kept if event["kind"] == "log" for line in event["lines"]]
+    parent, *others = lines
+    assert set(parent.split()[1:]) <= {"LC_CTYPE", "LD_LIBRARY_PATH", "PATH"}
+    assert others == ["found: ", "memory: 1", "printed: *** and ***"]
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from translator.crash_point import Step, around
+from translator.engine.local.concealment import bare_environment
 from translator.errors import TemporaryError
 
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
@@ -90,6 +91,8 @@ class Process:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=output,
                 pass_fds=(output,),
+                # what the service was started with is not for the step, which may read its parent's variables
+                env=bare_environment(),
                 # a Ctrl-C at the terminal is the engine's to handle
                 start_new_session=True,
             )

@@ -11,6 +11,9 @@ Descendants cannot leave: the supervisor is their subreaper (prctl(2), PR_SET_CH
 change their process group or session, or lose their parent, become its children, and all are killed when the
 program has ended, as the processes of a container are when its first one has. Should the supervisor itself be
 killed, the program dies by PR_SET_PDEATHSIG; only descendants of its own that outlive it are not caught then.
+
+The program cannot trace (read the memory and variables of) processes that are not dumpable, the service and
+the supervisors among them, even where it runs as root: it has no CAP_SYS_PTRACE, as in a pod.
 """
 
 from __future__ import annotations
@@ -25,7 +28,11 @@ import time
 from typing import Any
 
 PR_SET_PDEATHSIG = 1
+PR_SET_DUMPABLE = 4
+PR_CAPBSET_DROP = 24
 PR_SET_CHILD_SUBREAPER = 36
+PR_CAP_AMBIENT, PR_CAP_AMBIENT_LOWER = 47, 3
+CAP_SYS_PTRACE = 19
 SANDBOX_FD = 3
 """Where bubblewrap says how far it came (its --json-status-fd)."""
 SWEEP_S = 0.002
@@ -91,6 +98,9 @@ def spawn(
             libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
             if os.getppid() != mother:
                 os._exit(1)
+            # refused (without root) where the program would not have it anyway
+            libc.prctl(PR_CAPBSET_DROP, CAP_SYS_PTRACE, 0, 0, 0)
+            libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_LOWER, CAP_SYS_PTRACE, 0, 0)
             # Python ignores two of these, the supervisor the third; a program expects the system's default
             signal.signal(signal.SIGPIPE, signal.SIG_DFL)
             signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
@@ -223,6 +233,7 @@ def main() -> None:
     """Run the step that the input describes."""
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(PR_SET_CHILD_SUBREAPER, 1)
+    libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
     output = int(sys.argv[1])
     os.set_inheritable(output, False)
     woken, waker = os.pipe()
