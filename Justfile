@@ -62,6 +62,7 @@ bench *args:
     python benchmarks/run.py {{ args }}
     python benchmarks/service.py
     python benchmarks/linear.py
+    python benchmarks/masking.py
 
 # figures on a real cluster (needs KUBECONFIG; see docs/cluster.md)
 bench-cluster *args:

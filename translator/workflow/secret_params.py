@@ -21,8 +21,30 @@ SECRET_PARAMS = (
     "*api_key*",
     "*apikey*",
     "*private_key*",
+    "voucher",
+    "pwd",
+    "passphrase",
+    "access_key",
+    "authorization",
+    "session",
+    "cookie",
+    "*密码*",
+    "*口令*",
+    "*密钥*",
+    "*令牌*",
+    "*凭证*",
 )
 """The default of the setting ``secretParams``."""
+
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W0-9_a-zA-Z]+")
+_FOLLOWING = frozenset(
+    ["id", "ids", "value", "header", "code", "string", "text", "data", "key", "base64", "b64"]
+)
+"""Words that may follow those of a pattern: ``session_id`` is secret, a ``session_timeout`` is not."""
+
+LONGEST_NAME = 1000
+MOST_WORDS = 6
+"""Of a pattern."""
 
 _KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 
@@ -54,9 +76,34 @@ def secrets_of(task: Task, attempt: int, patterns: Iterable[str]) -> Secrets:
 
 
 def is_secret(name: str, patterns: Iterable[str]) -> bool:
-    """Whether a parameter of this name is secret: upper and lower case count the same."""
+    """Whether a parameter of this name is secret: upper and lower case count the same.
+
+    A pattern without ``*``, ``?`` or ``[`` names whole words, the last ones of a name: ``access_key`` fits
+    ``aws-access-key``, ``accessKeyId`` and ``ACCESS_KEY_2``.
+    """
     lower = name.lower()
-    return any(fnmatchcase(lower, pattern.lower()) for pattern in patterns)
+    ends = _ends(name)
+    return any(
+        fnmatchcase(lower, pattern.lower()) or (pattern.isascii() and _together(pattern) in ends)
+        for pattern in patterns
+    )
+
+
+def _ends(name: str) -> set[str]:
+    """The last one, two … words of a name written together, also without plural, number and `_FOLLOWING`."""
+    words = [word.lower() for word in _WORD.findall(name[:LONGEST_NAME])]
+    ends: set[str] = set()
+    while words:
+        texts = ["".join(words[-count:]) for count in range(1, min(len(words), MOST_WORDS) + 1)]
+        ends |= {*texts, *(text.removesuffix("s") for text in texts if len(text) > 1)}
+        if not (words[-1].isdigit() or words[-1] in _FOLLOWING):
+            return ends
+        words.pop()
+    return ends
+
+
+def _together(pattern: str) -> str:
+    return "" if set(pattern) & set("*?[") else "".join(_WORD.findall(pattern)).lower() or pattern
 
 
 def secret_names(params: Iterable[tuple[str, str]], patterns: Iterable[str]) -> tuple[str, ...]:
