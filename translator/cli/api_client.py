@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from translator.cli.terminal import shown
+
 if TYPE_CHECKING:
     from http.client import HTTPResponse
 
@@ -121,7 +123,7 @@ def task_path(task_id: str, part: str = "") -> str:
 
 def show(data: object) -> None:
     """Print JSON."""
-    print(json.dumps(data, ensure_ascii=False, indent=2))
+    print(shown(json.dumps(data, ensure_ascii=False, indent=2), sys.stdout))
 
 
 def settle(answer: Mapping[str, Any], where: str) -> None:

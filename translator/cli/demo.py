@@ -128,10 +128,12 @@ async def _final(stand_in: StandIn, task_id: str) -> Mapping[str, Any]:
 async def _show(stand_in: StandIn, console: Console) -> None:
     from rich.text import Text
 
+    from translator.cli.terminal import shown
+
     async for event in stand_in.events():
         start = f"{event['time'][11:23]} {event['taskId']} "
         for text, style in _lines(event):
-            console.print(Text(start, style="dim") + Text(text, style=style))
+            console.print(Text(start, style="dim") + Text(shown(text, console.file), style=style))
 
 
 def _lines(event: Mapping[str, Any]) -> list[tuple[str, str]]:

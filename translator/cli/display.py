@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
+from translator.cli.terminal import shown
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.live import Live
@@ -70,7 +72,7 @@ class PlainDisplay:
 
     def say(self, text: str) -> None:
         """Show a remark on stderr."""
-        print(text, file=sys.stderr, flush=True)
+        print(shown(text, sys.stderr), file=sys.stderr, flush=True)
 
     def show(self, event: Fact) -> None:
         """Show an event."""
@@ -122,7 +124,7 @@ class LiveDisplay:
 
     def say(self, text: str) -> None:
         """Show a remark above the steps."""
-        self._console.print(text, style="dim", markup=False)
+        self._say(text, "dim")
 
     def show(self, event: Fact) -> None:
         """Show an event."""
@@ -133,13 +135,16 @@ class LiveDisplay:
                 self._steps = {step["name"]: step for step in event["steps"]}
                 self._stop()
                 self._console.print(self._table())
-                self._console.print(status_text(event), style=_style(event["phase"]), markup=False)
+                self._say(status_text(event), _style(event["phase"]))
             case "step":
                 self._steps[event["name"]] = event
                 if event["phase"] == "Failed":
-                    self._console.print(step_text(event), style="red", markup=False)
+                    self._say(step_text(event), "red")
             case "gap":
-                self._console.print(gap_text(event), style="yellow", markup=False)
+                self._say(gap_text(event), "yellow")
+
+    def _say(self, text: str, style: str) -> None:
+        self._console.print(shown(text, self._console.file), style=style, markup=False)
 
     def _lines(self, event: Fact) -> None:
         from rich.text import Text
@@ -170,6 +175,7 @@ def step_table(steps: list[Fact]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
+    stream = sys.stdout if sys.stdout.isatty() else sys.stderr
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in ("STEP", "PHASE", "EXIT", "SECONDS", "WHY"):
         table.add_column(
@@ -182,7 +188,7 @@ def step_table(steps: list[Fact]) -> Table:
             Text(phase, style=_style(phase)),
             str(step.get("exitCode", "")),
             _seconds(step),
-            Text(_why(step)),
+            Text(shown(_why(step), stream)),
         )
     return table
 

@@ -36,13 +36,14 @@ def _print(task: Mapping[str, Any]) -> None:
     from rich.console import Console
 
     from translator.cli.display import step_table
+    from translator.cli.terminal import shown
 
     for name in ("taskId", "agentId", "attempt", "phase", "reason", "message", "remedy", "acceptedAt"):
         if name in task:
-            print(f"{name}: {task[name]}")
+            print(shown(f"{name}: {task[name]}", sys.stdout))
     if workflow := task.get("workflow"):
         print(f"workflow: {workflow['namespace']}/{workflow['name']}")
     if refused := task.get("refusedByAgentServer"):
-        print(f"refusedByAgentServer: {refused}")
+        print(shown(f"refusedByAgentServer: {refused}", sys.stdout))
     console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
     console.print(step_table(task["steps"]))

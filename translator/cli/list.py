@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import typer
 
 from translator.cli import api_client
+from translator.cli.terminal import shown
 
 _PAGE = 1000
 
@@ -52,4 +54,5 @@ def _print(rows: Sequence[Mapping[str, Any]], form: str, columns: Sequence[str])
     cells += [[str(row.get(column, "")) for column in columns] for row in rows]
     widths = [max(len(row[index]) for row in cells) for index in range(len(columns))]
     for row in cells:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        print(shown(line, sys.stdout))

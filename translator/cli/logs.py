@@ -10,6 +10,7 @@ from typing import Any
 import typer
 
 from translator.cli import api_client
+from translator.cli.terminal import shown
 
 _PAGE = 1000
 
@@ -30,6 +31,8 @@ def logs(
     api = api_client.Api(server, token)
     query: dict[str, object] = {"limit": _PAGE}
     query |= {name: value for name, value in (("step", step), ("attempt", attempt)) if value}
+    if step or attempt:
+        _check(api.task(task_id), step, attempt)
     pages = _following(api, task_id, query) if follow else _pages(api, task_id, query)
     try:
         for rows in pages:
@@ -40,6 +43,19 @@ def logs(
         raise typer.Exit(1) from error
     except KeyboardInterrupt as error:
         raise typer.Exit(1) from error
+
+
+def _check(task: Mapping[str, Any], step: str, attempt: int | None) -> None:
+    """Refuse a step or an attempt that the task does not have: its log would be empty for ever."""
+    known = [one["name"] for one in task["steps"]]
+    wrong = ""
+    if step and step not in known:
+        wrong = f"has no step {step!r}: its steps are {', '.join(known)}"
+    if attempt and attempt > task["attempt"]:
+        wrong = f"has no attempt {attempt}: the last one is {task['attempt']}"
+    if wrong:
+        print(f"translator: task {task['taskId']!r} {wrong}", file=sys.stderr)
+        raise typer.Exit(2)
 
 
 def _pages(
@@ -77,10 +93,10 @@ def _print(rows: Sequence[Mapping[str, Any]], form: str, *, named: bool) -> None
 
     for row in rows:
         if form == "json":
-            print(json.dumps(row, ensure_ascii=False))
+            print(shown(json.dumps(row, ensure_ascii=False), sys.stdout))
         elif "gap" in row:
             count = f"{row['missing']} lines" if "missing" in row else "lines"
-            print(f"{row['step']}: {count} missing: {row['gap']}", file=sys.stderr)
+            print(shown(f"{row['step']}: {count} missing: {row['gap']}", sys.stderr), file=sys.stderr)
         else:
-            print(f"{row['step']} | {row['line']}" if named else row["line"])
+            print(shown(f"{row['step']} | {row['line']}" if named else row["line"], sys.stdout))
     sys.stdout.flush()

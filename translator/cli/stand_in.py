@@ -75,22 +75,27 @@ async def _serve(served: StandIn, output: Literal["text", "json"]) -> None:
 
 
 async def _print_events(served: StandIn, output: Literal["text", "json"]) -> None:
+    from translator.cli.terminal import shown
+
     async for event in served.events():
-        print(event_text(event) if output == "text" else json.dumps(event, ensure_ascii=False), flush=True)
+        text = event_text(event) if output == "text" else json.dumps(event, ensure_ascii=False)
+        print(shown(text, sys.stdout), flush=True)
 
 
 async def _print_violations(served: StandIn) -> None:
+    from translator.cli.terminal import shown
+
     async for violation in served.violations():
-        print(f"stand-in: contract broken: {violation}", file=sys.stderr, flush=True)
+        text = f"stand-in: contract broken: {violation}"
+        print(shown(text, sys.stderr), file=sys.stderr, flush=True)
 
 
 async def _print_answers(served: StandIn) -> None:
+    from translator.cli.terminal import shown
+
     async for answer in served.answers():
-        print(
-            f"stand-in: the agent answered {json.dumps(answer, ensure_ascii=False)}",
-            file=sys.stderr,
-            flush=True,
-        )
+        text = f"stand-in: the agent answered {json.dumps(answer, ensure_ascii=False)}"
+        print(shown(text, sys.stderr), file=sys.stderr, flush=True)
 
 
 def event_text(event: Mapping[str, Any]) -> str:

@@ -1,15 +1,35 @@
-"""The terminal that a command was started from, and what SIGHUP means where there is one."""
+"""The terminal that a command was started from: what it may be shown, and what SIGHUP means."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import re
 import select
 import signal
-from typing import Final
+from typing import IO, Final
 
 RELAYED_S: Final = 5.0
 """Within which SIGHUP comes after a terminal was closed: from the kernel, and once more from a shell."""
+
+_CONTROLS: Final = re.compile(
+    r"(?P<colour>\x1b\[[0-9;:]*m)"
+    r"|\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])?"
+    r"|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
+)
+"""ECMA-48: control sequences (colours are one, SGR), strings for the terminal, other control bytes."""
+
+
+def shown(text: str, stream: IO[str]) -> str:
+    """What a task printed or said, as it may be written to a stream.
+
+    A terminal gets text and colours: other sequences could rewrite the screen, set the window's title, or
+    have the terminal type an answer. Whoever reads a pipe or a file gets every byte.
+    """
+    if not stream.isatty() or not _CONTROLS.search(text):
+        return text
+    told = _CONTROLS.sub(lambda found: found["colour"] or "", text)
+    return told + "\x1b[0m" if "\x1b" in told else told
 
 
 class Terminal:

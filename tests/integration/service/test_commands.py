@@ -45,6 +45,14 @@ async def test_a_task_goes_its_way_by_commands_alone(round_, translator, tmp_pat
     code, out, _ = await translator("logs", task_id, "--format", "json", url=round_.url)
     assert json.loads(out.splitlines()[0]) == {"step": "s1", "line": "one"}
 
+    for option, value, known in (
+        ("--step", "nosuch", "has no step 'nosuch': its steps are s1, s2"),
+        ("--attempt", "9", "has no attempt 9: the last one is 1"),
+    ):
+        for more in ((), ("-f",)):
+            code, out, err = await translator("logs", task_id, option, value, *more, url=round_.url)
+            assert (code, out, err) == (2, "", f"translator: task {task_id!r} {known}\n")
+
     code, out, _ = await translator("get", task_id, url=round_.url)
     assert code == 0
     assert "phase: Failed" in out

@@ -92,6 +92,22 @@ async def terminal(tmp_path):
             os.waitpid(session.pid, 0)  # noqa: ASYNC222 - it is dead
 
 
+HOSTILE = r"printf 'a\033[2J\033]0;title\007b\033[31mred\033[0m\n'"
+
+
+async def test_what_a_task_prints_does_not_rule_the_terminal(terminal, round_):
+    await round_.post(cloud_task("t1", HOSTILE))
+    await round_.outcome("t1")
+    assert round_.lines("t1") == ["a\x1b[2J\x1b]0;title\x07b\x1b[31mred\x1b[0m"]
+    for form in ("text", "json"):
+        async with terminal("logs", "t1", "--server", round_.url, "--format", form) as session:
+            assert await session.ended(20) == 0
+            await asyncio.sleep(0.05)
+            assert "red" in session.text
+            assert "title" not in session.text or form == "json"
+            assert not re.search("\x1b(?!\\[[0-9;]*m)|\x07", session.text), session.text
+
+
 def processes(tmp_path):
     """Those that have the test's folder in their command line or environment."""
     found = {}
