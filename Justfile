@@ -53,6 +53,10 @@ faults *args:
 differential *args:
     @python -m tests.differential {{ args }}
 
+# the parser with inputs that nobody would write, for --minutes N; --seed S replays a run
+fuzz *args:
+    @python -m tests.fuzz {{ args }}
+
 # ten minutes of mixed load, after which nothing may have grown (--minutes N)
 soak *args:
     python -m tests.faults.soak {{ args }}

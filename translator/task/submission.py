@@ -34,7 +34,9 @@ def parse_submission(task_id: object, agent_id: object, args: object) -> Parsed:
     timeout, params, text = args.get("timeout"), args.get("scriptParams"), args.get("taskYaml")
     found = _own_findings(task_id, agent_id, namespace, timeout, params, text)
     unknown = [finding.problem(1, 1) for finding in _unknown(args)]
-    if not found and isinstance(text, str):
+    # what is only a warning is told by parse_task, too
+    refused = any(finding.severity is Severity.ERROR for finding in found)
+    if not refused and isinstance(text, str):
         parsed = parse_task(
             text,
             task_id=str(task_id),

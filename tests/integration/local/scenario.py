@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import shutil
 import subprocess
 import time
@@ -18,14 +19,17 @@ from translator.engine.local.engine import LocalEngine
 from translator.observe.observation import LogEnd, LogLines, WorkflowRef, WorkflowSeen
 from translator.workflow.rendered import Rendered
 
+BIND = ("--dev-bind", "/", "/")
 
-def bubblewrap_works() -> bool:
-    program = shutil.which("bwrap")
-    if program is None:
-        return False
-    return (
-        subprocess.run([program, "--dev-bind", "/", "/", "true"], capture_output=True, check=False).returncode
-        == 0
+
+@functools.cache
+def mounts_work() -> bool:
+    """Whether the kernel, or bubblewrap, gives a step mounts of its own here."""
+    commands = ["unshare", "--mount", "true"], ["unshare", "-r", "--mount", "true"], ["bwrap", *BIND, "true"]
+    return any(
+        subprocess.run(command, capture_output=True, check=False).returncode == 0
+        for command in commands
+        if shutil.which(command[0])
     )
 
 
@@ -126,10 +130,8 @@ async def watch(
 
 
 def modes() -> list[Any]:
-    missing = pytest.mark.skipif(
-        not bubblewrap_works(), reason="bubblewrap is not installed or does not work"
-    )
-    return [pytest.param(False, id="plain"), pytest.param(True, id="bwrap", marks=missing)]
+    missing = pytest.mark.skipif(not mounts_work(), reason="a step cannot have mounts of its own here")
+    return [pytest.param(False, id="plain"), pytest.param(True, id="mounts", marks=missing)]
 
 
 def alive(pid: int) -> bool:

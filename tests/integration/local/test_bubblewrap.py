@@ -1,13 +1,17 @@
-"""What bubblewrap shows a step, and that this machine's own files stay as they are."""
+"""What a step with mounts of its own is shown, and that this machine's own files stay as they are."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.integration.local.scenario import bubblewrap_works, container, dag, script, there, watch
+from tests.integration.local.scenario import container, dag, mounts_work, script, there, watch
 from translator.engine.local.engine import LocalEngine
+from translator.service.template import load_template
+from translator.task.parse import parse_task
+from translator.workflow.options import Options
+from translator.workflow.translate import translate
 
-pytestmark = pytest.mark.skipif(not bubblewrap_works(), reason="bubblewrap is not installed or does not work")
+pytestmark = pytest.mark.skipif(not mounts_work(), reason="a step cannot have mounts of its own here")
 
 
 @pytest.fixture
@@ -81,8 +85,46 @@ async def test_nested_mounts(engine: LocalEngine):
     assert told.lines["a"] == ["mine", "f", "in"]
 
 
-async def test_a_step_in_bubblewrap_sees_sigterm(engine: LocalEngine):
+async def test_a_step_sees_sigterm(engine: LocalEngine):
     source = "trap 'echo caught; exit 9' TERM; sleep 60 & wait"
     told = await watch(engine, await engine.submit(dag(script("a", source, timeout="400ms"))))
     assert told.lines["a"] == ["caught"]
     assert told.node("a")[2] == "9"
+
+
+async def test_codo_is_found_whatever_a_shell_makes_of_the_path(engine: LocalEngine):
+    """It is /usr/local/bin/codo, as on a cluster: a login shell sets PATH anew, and a script may."""
+    parsed = parse_task(LOGIN_SHELL, task_id="t1")
+    assert parsed.task is not None, parsed.problems
+    rendered = translate(parsed.task, attempt=1, options=Options(), template=load_template())
+    told = await watch(engine, await engine.submit(rendered))
+    assert told.phase == "Succeeded", told.lines
+    assert [told.lines[step][-1] for step in "abcd"] == ["rc=0"] * 4
+
+
+LOGIN_SHELL = """
+taskSpec:
+  displayName: login shell
+  steps:
+    - name: a
+      image: debian:12
+      script: |
+        #!/bin/bash -l
+        codo set-context a=1
+        echo "rc=$?"
+    - name: b
+      image: debian:12
+      command: [bash, -lc]
+      args: ["codo get-context a; echo rc=$?"]
+    - name: c
+      image: debian:12
+      env: [{name: PATH, value: "/opt/venv/bin:/usr/local/bin:/usr/bin:/bin"}]
+      script: |
+        codo get-context a; echo "rc=$?"
+    - name: d
+      image: debian:12
+      script: |
+        #!/bin/sh
+        export PATH=/opt/x/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+        codo get-context a; echo "rc=$?"
+"""

@@ -1,4 +1,4 @@
-"""What a manifest says beside its scripts: context, mounts, env, layouts; with and without bubblewrap."""
+"""What a manifest says beside its scripts: context, mounts, env, layouts; with and without mounts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.local.scenario import container, dag, rendered, script, there, watch
+from tests.integration.local.scenario import container, dag, modes, rendered, script, there, watch
 from translator.engine.local.engine import LocalEngine
 from translator.errors import PermanentError
 
@@ -17,6 +17,11 @@ set-context) shift; { cat "$IN" 2>/dev/null; printf '%s;' "$@"; } >"$OUT.new"; m
 get-context) cat "$OUT" 2>/dev/null || printf %s "$CONTEXT";;
 esac
 """
+
+
+@pytest.fixture(params=modes())
+def bubblewrap(request: pytest.FixtureRequest) -> bool:
+    return request.param
 
 
 def with_context(template: dict[str, Any], *before: str) -> dict[str, Any]:

@@ -74,6 +74,14 @@ def test_faults_of_all_parts_come_at_once():
     assert [p.path for p in parsed.problems] == ["taskId", "args.timeout", "args.more", "taskSpec", "timeout"]
 
 
+def test_a_warning_about_a_parameter_refuses_nothing():
+    """It did, without an error that said why; found by the fuzzer."""
+    args = {"taskYaml": "taskSpec: {displayName: x, steps: [{name: a, image: a:1, script: x}]}"}
+    parsed = parse_submission("t1", "a1", {**args, "scriptParams": {"a b": "1"}})
+    assert parsed.task is not None
+    assert [problem.code for problem in parsed.problems] == ["new-env-name"]
+
+
 def test_an_unknown_argument_is_a_warning():
     parsed = parse_submission("t", "a", {"taskYaml": YAML, "scriptParam": "{}"})
     assert parsed.task is not None

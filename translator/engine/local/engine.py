@@ -51,7 +51,7 @@ class LocalEngine:
         runner: ``process``, or the program that runs each step in its image.
         grace: seconds that a process has between SIGTERM and SIGKILL.
         lapse_grace: the same where a lease could not be renewed: then another replica tells the end soon.
-        bubblewrap: whether processes get their mounts through bubblewrap where that works.
+        bubblewrap: whether processes get mounts of their own where that works.
         environment: the variables of this process; None: ``os.environ``.
         on_notice: told before each run what differs from a cluster.
     """

@@ -1,7 +1,7 @@
-"""Runs steps as processes of this machine, in bubblewrap's mounts where that program works.
+"""Runs steps as processes of this machine, with mounts of their own where the kernel or bubblewrap gives any.
 
-Without it, ``codo`` and other mounted programs are found on PATH, and paths that would have been mounted are
-moved: env values, arguments and working directories that name them are rewritten; a script's text is not.
+Without mounts, ``codo`` and other mounted programs are found on PATH, and paths that would have been mounted
+are moved: env values, arguments and working directories that name them are rewritten; a script's text is not.
 """
 
 from __future__ import annotations
@@ -9,14 +9,15 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from translator.engine.local.bubblewrap import mount_arguments
 from translator.engine.local.interpreter import find_command
 from translator.engine.local.placement import Bind, Placement
-from translator.engine.local.plan import Container, Output, Plan
-from translator.engine.local.process import Invocation
+from translator.engine.local.plan import Container, Output, Plan, VolumeMount
+from translator.engine.local.process import Invocation, Process
 from translator.engine.local.refusal import Notice, refused
 from translator.engine.local.relocation import Relocation
 from translator.engine.local.runner import Ready
@@ -27,7 +28,7 @@ INHERITED = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "LOGNAME", "PATH", "TZ", "USE
 """The variables of this machine that a step sees; the rest, secrets among them, are not its business."""
 
 HOME = Path("/argo/home")
-"""Where a step in bubblewrap finds its own folder, whatever it mounts elsewhere."""
+"""Where a step with mounts of its own finds its folder, whatever it mounts elsewhere."""
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -37,7 +38,7 @@ class HereRunner:
 
     Args:
         environment: the variables of this process.
-        bubblewrap: whether to use bubblewrap if it works here.
+        bubblewrap: whether steps get mounts of their own, if that works here.
     """
 
     def __init__(self, environment: Mapping[str, str], *, bubblewrap: bool = True) -> None:
@@ -45,11 +46,18 @@ class HereRunner:
         self._environment.setdefault("PATH", DEFAULT_PATH)
         self._wanted = bubblewrap
         self._bwrap: str | None = None
+        self._mounts = False
 
     async def start(self) -> None:
-        """See whether bubblewrap works (it needs user namespaces or root)."""
-        program = shutil.which("bwrap", path=self._environment["PATH"]) if self._wanted else None
-        if program is None:
+        """See how steps can get mounts (they need namespaces of users, or root), or by bubblewrap.
+
+        Some systems let bubblewrap alone have such namespaces.
+        """
+        if not self._wanted:
+            return
+        self._mounts = await _can_mount()
+        program = shutil.which("bwrap", path=self._environment["PATH"])
+        if self._mounts or program is None:
             return
         trial = await asyncio.create_subprocess_exec(
             program,
@@ -83,10 +91,11 @@ class HereRunner:
         return ""
 
     def invocation(self, ready: Ready) -> Invocation | str:
-        """A process, in bubblewrap's mounts where it has any; see `translator.engine.local.runner.Runner`."""
+        """A process, with mounts of its own where it has any; see `translator.engine.local.runner.Runner`."""
         placement = ready.placement
         home = Bind(str(HOME), placement.home)
-        mounts = mount_arguments([*placement.binds, home]) if self._bwrap and placement.binds else None
+        in_place = (self._bwrap or self._mounts) and placement.binds
+        mounts = mount_arguments([*placement.binds, home]) if in_place else None
         inside = placement.home if mounts is None else HOME
         moved = [(path, inside / file.relative_to(placement.home)) for path, file in placement.moved]
         if mounts is None:
@@ -103,8 +112,12 @@ class HereRunner:
         env = {**self._environment, "TMPDIR": str(inside / "tmp"), **variables, "PATH": path}
         argv = (command[0], *found[1:], *(move(arg) for arg in args))
         cwd = move(ready.container.working_dir) or str(inside / "work")
-        if mounts is None or self._bwrap is None:
+        if mounts is None:
             return Invocation(found[0], argv, env, cwd)
+        if self._bwrap is None:
+            root = placement.home / "root"
+            root.mkdir(exist_ok=True)
+            return Invocation(found[0], argv, env, cwd, mounts=tuple(mounts), root=str(root))
         words = ("--die-with-parent", "--json-status-fd", str(SANDBOX_FD), *mounts, "--chdir", cwd, "--")
         return Invocation(self._bwrap, ("bwrap", *words, found[0], *argv[1:]), env, "/", sandbox=True)
 
@@ -144,7 +157,7 @@ class HereRunner:
             notices.append(
                 Notice(step, f"{container.command[1]} is not on this machine; {found[1]} runs instead")
             )
-        if self._bwrap is None:
+        if self._bwrap is None and not self._mounts:
             notices += _moved_paths(container)
         if container.working_dir and Path(container.working_dir).exists() and not _mounted(container):
             notices.append(Notice(step, f"works in this machine's own {container.working_dir}"))
@@ -160,18 +173,42 @@ class HereRunner:
 def _moved_paths(container: Container) -> list[Notice]:
     moved = Relocation(((mount.target, Path()) for mount in container.mounts), Path("/nowhere"))
     text = "\n".join(file.text for file in container.files if container.script)
+    # the volume holds the scripts of all steps; those of this one are what its command names
+    words = (*container.command, *container.args)
     text += "\n".join(
         content.decode("utf-8", "replace")
         for mount in container.mounts
-        for _, content, _ in mount.volume.files
+        for path, content, _ in mount.volume.files
+        if any(_shown_at(mount, path) == word for word in words)
     )
     return [
         Notice(
             container.step,
-            f"its script mentions {target}, which is mounted elsewhere here (bubblewrap is missing)",
+            f"its script mentions {target}, which lies elsewhere here (mounts are not allowed)",
         )
         for target in moved.mentioned(text)
     ]
+
+
+def _shown_at(mount: VolumeMount, path: str) -> str:
+    """Where a mount shows a file of its volume; empty: nowhere."""
+    if not mount.sub_path:
+        return f"{mount.target}/{path}"
+    if path == mount.sub_path:
+        return mount.target
+    inside = f"{mount.sub_path}/"
+    return f"{mount.target}/{path.removeprefix(inside)}" if path.startswith(inside) else ""
+
+
+async def _can_mount() -> bool:
+    """Whether a process of ours may have mounts of its own, tried on a small scale."""
+    with tempfile.TemporaryDirectory(prefix="translator-mounts-") as folder:
+        words = ("--dev-bind", "/", "/", "--tmpfs", "/usr/local/bin")
+        invocation = Invocation("/bin/sh", ("sh", "-c", ":"), {}, "/", mounts=words, root=folder)
+        output = os.open(os.devnull, os.O_WRONLY)
+        process = await Process.start(invocation, output=output, limit=5.0, grace=0.0)
+        await process.started()
+        return (await process.ended()).exit_code == 0
 
 
 def _mounted(container: Container) -> bool:

@@ -29,6 +29,8 @@ class Invocation:
         argv: the arguments, the program's name first.
         cwd: the folder it starts in.
         sandbox: whether the program is bubblewrap, which puts the user's program into its mounts.
+        mounts: what the program is shown, as `bubblewrap.mount_arguments` makes it; empty: what is there.
+        root: an empty folder for them.
         cleanup: a command that removes what the program may leave with a daemon, run when it has ended.
     """
 
@@ -37,6 +39,8 @@ class Invocation:
     env: Mapping[str, str]
     cwd: str
     sandbox: bool = False
+    mounts: tuple[str, ...] = ()
+    root: str = ""
     cleanup: tuple[str, ...] = ()
 
 
@@ -109,6 +113,8 @@ class Process:
                 "timeout": limit,
                 "grace": grace,
                 "sandbox": invocation.sandbox,
+                "mounts": invocation.mounts,
+                "root": invocation.root,
                 "cleanup": invocation.cleanup,
             }
         ).encode()

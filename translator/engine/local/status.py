@@ -55,7 +55,7 @@ def outcome(ended: Ended, container: Container, program: str, stopped: str) -> O
         case "chdir":
             end = _start_error(name, f"no working directory {container.working_dir or '.'}")
         case "sandbox":
-            end = _start_error(name, "bubblewrap could not make the step's mounts; the log says why")
+            end = _start_error(name, "the step's mounts could not be made; the log says why")
         case "terminated":
             end = Outcome("Failed", stopped or SHUTDOWN, code)
         case "deadline":

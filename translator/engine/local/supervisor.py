@@ -41,6 +41,10 @@ GIVE_UP_S = 10.0
 """Seconds after which a process that SIGKILL does not end (it hangs in the kernel) is left behind."""
 CLEANUP_S = 20.0
 """Seconds that the clean-up command of a container runtime may take."""
+CLONE_NEWNS, CLONE_NEWUSER = 0x20000, 0x10000000
+MS_RDONLY, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 1, 32, 4096, 16384, 1 << 18
+KEPT_FLAGS = {2: 2, 4: 4, 8: 8, 1024: 1024, 2048: 2048, 4096: 1 << 21}
+"""Of statvfs(3) → of mount(2): what a mount has of these, nobody but its owner may take from it."""
 
 
 def descendants(of: int) -> list[int]:
@@ -111,10 +115,16 @@ def spawn(
             os.dup2(output, 2)
             if sandbox is not None:
                 os.dup2(sandbox, SANDBOX_FD)
+            if step["mounts"]:
+                at = "sandbox"
+                enter_mounts(step["mounts"], step["root"], libc)
+                at = "chdir"
             os.chdir(step["cwd"])
             at = "exec"
             os.execve(step["program"], step["argv"], step["env"])  # noqa: S606  no shell is wanted
         except OSError as error:
+            if at == "sandbox":
+                os.write(2, f"{error}\n".encode())
             os.write(writer, f"{at} {error.errno}".encode())
         finally:
             os._exit(127)
@@ -128,6 +138,73 @@ def spawn(
         return pid, None
     at, _, errno = failure.decode().partition(" ")
     return pid, (at, int(errno))
+
+
+def call(libc: Any, name: str, *args: Any) -> None:
+    """Call a function of libc that returns 0, or raise what it says."""
+    ctypes.set_errno(0)
+    if getattr(libc, name)(*args):
+        raise OSError(ctypes.get_errno(), f"{name} {args}: {os.strerror(ctypes.get_errno())}")
+
+
+def enter_mounts(words: list[str], root: str, libc: Any) -> None:
+    """Give this process mounts of its own, in a namespace that ends with it; nothing on disk changes.
+
+    Args:
+        words: as `translator.engine.local.bubblewrap.mount_arguments` makes them.
+        root: an empty folder, at which the step's file system is put together.
+        libc: the C library.
+    """
+    uid, gid = os.getuid(), os.getgid()
+    libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)  # or its own files in /proc are root's
+    if uid or libc.unshare(CLONE_NEWNS):
+        # another user than root, or a root without CAP_SYS_ADMIN, may do so in a namespace of users
+        call(libc, "unshare", CLONE_NEWUSER | CLONE_NEWNS)
+        libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
+        texts = {"setgroups": "deny", "uid_map": f"{uid} {uid} 1", "gid_map": f"{gid} {gid} 1"}
+        for name, text in texts.items():
+            with open(f"/proc/self/{name}", "w") as file:  # noqa: PTH123  as above
+                file.write(text)
+        # the kernel has taken it back with the change of credentials
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    call(libc, "mount", None, b"/", None, MS_REC | MS_PRIVATE, None)
+    if words[:3] == ["--dev-bind", "/", "/"]:
+        call(libc, "mount", b"/", root.encode(), None, MS_BIND | MS_REC, None)
+        words = words[3:]
+    else:
+        call(libc, "mount", b"tmpfs", root.encode(), b"tmpfs", 0, b"mode=0755")
+    mode = "0755"
+    words = list(words)
+    while words:
+        word = words.pop(0)
+        if word == "--perms":
+            mode = words.pop(0)
+        elif word == "--tmpfs":
+            folder = root + words.pop(0)
+            os.makedirs(folder, exist_ok=True)  # noqa: PTH103  as above
+            call(libc, "mount", b"tmpfs", folder.encode(), b"tmpfs", 0, f"mode={mode}".encode())
+        elif word == "--symlink":
+            target, link = words.pop(0), words.pop(0)
+            os.symlink(target, root + link)  # noqa: PTH211  as above
+        else:
+            bind(word, words.pop(0), root + words.pop(0), libc)
+    os.chroot(root)
+
+
+def bind(word: str, source: str, target: str, libc: Any) -> None:
+    """Mount a folder or file at another place."""
+    if word == "--dev-bind-try" and not os.path.exists(source):  # noqa: PTH110  as above
+        return
+    os.makedirs(os.path.dirname(target), exist_ok=True)  # noqa: PTH103, PTH120  as above
+    if os.path.isdir(source):  # noqa: PTH112  as above
+        os.makedirs(target, exist_ok=True)  # noqa: PTH103  as above
+    elif not os.path.exists(target):  # noqa: PTH110  as above
+        os.close(os.open(target, os.O_CREAT | os.O_WRONLY, 0o644))
+    call(libc, "mount", os.fsencode(source), os.fsencode(target), None, MS_BIND | MS_REC, None)
+    if word == "--ro-bind":
+        has = os.statvfs(target).f_flag
+        flags = sum(flag for told, flag in KEPT_FLAGS.items() if has & told)
+        call(libc, "mount", None, os.fsencode(target), None, MS_REMOUNT | MS_BIND | MS_RDONLY | flags, None)
 
 
 class Guard:
@@ -223,7 +300,7 @@ def read_step() -> dict[str, Any]:
     """The step: its size as 8 hexadecimal digits, then JSON.
 
     Its keys: program (path), argv, env, cwd, timeout (s or null), grace (s), sandbox (whether the program is
-    bubblewrap), cleanup (argv, may be empty).
+    bubblewrap), mounts and root (of `enter_mounts`; no mounts: none), cleanup (argv, may be empty).
     """
     step: dict[str, Any] = json.loads(read_exactly(int(read_exactly(8), 16)))
     return step

@@ -58,7 +58,7 @@ def test_images_and_fields_are_told_once(tmp_path: Path):
                 "files": (File("/argo/staging/script", "ls /codo-test-data/x", 0o755),),
                 "script": True,
             },
-            "s: its script mentions /codo-test-data, which is mounted elsewhere here (bubblewrap is missing)",
+            "s: its script mentions /codo-test-data, which lies elsewhere here (mounts are not allowed)",
         ),
         ({"command": ("/nosuch/sh",)}, "s: /nosuch/sh is not on this machine; /usr/bin/sh runs instead"),
     ],
@@ -110,3 +110,21 @@ def test_a_program_that_is_not_there(tmp_path: Path):
     assert (
         runner(tmp_path).invocation(Ready(container(command=("no-such-x",)), placement, "n")) == "no-such-x"
     )
+
+
+def test_a_note_about_a_script_names_its_own_step(tmp_path: Path):
+    """In the layout ``pod`` one volume holds the scripts of all steps."""
+    scripts = Volume(
+        "files", Kind.FILES, (("one", b"echo >/codo-test-data/x", 0o755), ("two", b"echo $$", 0o755))
+    )
+    steps = [
+        container(
+            step=name,
+            args=("/codo/script",),
+            mounts=(DATA, VolumeMount(scripts, "/codo/script", sub_path=name)),
+        )
+        for name in ("one", "two")
+    ]
+    assert [said for said in notices(tmp_path, *steps) if "mentions" in said] == [
+        "one: its script mentions /codo-test-data, which lies elsewhere here (mounts are not allowed)"
+    ]

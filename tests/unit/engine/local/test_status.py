@@ -76,7 +76,7 @@ def test_a_missing_interpreter_reads_as_argos_does():
             Ended(None, "sandbox"),
             "",
             "Failed",
-            "main: StartError (exit code 128): bubblewrap could not make the step's mounts; the log says why",
+            "main: StartError (exit code 128): the step's mounts could not be made; the log says why",
         ),
     ],
 )
