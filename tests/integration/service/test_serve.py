@@ -29,6 +29,8 @@ def command(tmp_path, *args, **variables):
     return asyncio.create_subprocess_exec(
         sys.executable, "-m", "translator", *args,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=environment,
+        # a shell's background job ignores it, and so would its children
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
 
 
