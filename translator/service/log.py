@@ -10,6 +10,7 @@ import structlog
 
 from translator.observe.masking import Mask
 
+
 def to_stderr() -> None:
     """Have what a command logs on stderr, from warnings on: stdout is for data alone."""
     usual = structlog.get_config()["processors"]
