@@ -78,7 +78,7 @@ async def _log(
 ) -> Response:
     task_id = task["taskId"]
     try:
-        at = Cursor.parse(after) if after else Cursor((attempt or task["attempt"], 0))
+        at = Cursor.parse(after) if after else Cursor.start(attempt or task["attempt"])
     except ValueError as error:
         raise ApiError(422, "invalid-parameter", f"after: {error}") from error
 

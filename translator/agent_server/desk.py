@@ -22,10 +22,12 @@ class Told:
     Attributes:
         event: as agent-server gets it.
         place: after which the next one follows.
+        dropped: it is a gap, in the place of log events that are no longer kept: from its seq to `place`.
     """
 
     event: Mapping[str, Any]
     place: Place
+    dropped: bool = False
 
 
 class Change(Protocol):

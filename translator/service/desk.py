@@ -96,7 +96,7 @@ class Tasks:
     async def events(self, task_id: str, after: Place, limit: int) -> list[Told]:
         """See `Desk.events`."""
         kept = await self._store.events(task_id, after, limit)
-        return [Told(json.loads(each.text), each.place) for each in kept]
+        return [Told(json.loads(each.text), each.place, each.is_gap) for each in kept]
 
     def watch(self, task_id: str) -> AbstractContextManager[Change]:
         """See `Desk.watch`."""

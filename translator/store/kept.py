@@ -40,6 +40,11 @@ class Kept:
         return max(len(self.text), self.whole) + 1
 
     @property
+    def is_gap(self) -> bool:
+        """Whether it stands for log events that were dropped (in the history)."""
+        return self.last > 0
+
+    @property
     def place(self) -> tuple[int, int]:
         """Where to read on."""
         return self.attempt, self.last or self.seq

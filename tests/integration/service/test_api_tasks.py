@@ -216,7 +216,7 @@ async def test_what_is_wrong_or_unknown_is_said_in_json(round_, ask):
     ):
         assert (await ask(round_.url + path, status))["error"]["code"] == code
     await round_.post(cloud_task("t1", "true"))
-    for path in ("events?after=x", "logs?after=1-2-3-4", "logs?after=1-x"):
+    for path in ("events?after=x", "logs?after=1-2-3-4-5", "logs?after=1-2-x", "logs?after=1-x"):
         answer = await ask(f"{round_.url}/api/v1/tasks/t1/{path}", 422)
         assert answer["error"]["code"] == "invalid-parameter"
     for body in ([], {"action": "dance", "taskId": "t1"}, {"action": "retry"}):

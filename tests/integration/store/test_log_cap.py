@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from random import Random
 
 import pytest
 
 from tests.integration.store.samples import accepted, event, seqs, state
+from translator.agent_server.desk import Told
+from translator.agent_server.log_pages import Cursor, read_log
 from translator.observe.event import Kind, Phase
 from translator.store.kept import DROPPED
 from translator.store.store import Store
@@ -147,3 +150,90 @@ async def test_the_history_of_a_closed_task_shrinks_to_the_cap(store):
     await store.acknowledge("t1", 1, 102)
     assert await store.shrink("t1") <= 20_000
     assert [each["kind"] for each in await history(store)][:2] == ["gap", "log"]
+
+
+class Shelf:
+    """What the API reads events by."""
+
+    def __init__(self, store):
+        self._store = store
+
+    async def events(self, task_id, after, limit):
+        kept = await self._store.events(task_id, after, limit)
+        return [Told(json.loads(each.text), each.place, each.is_gap) for each in kept]
+
+
+class Reader:
+    """Reads a log page by page, and checks that its numbered lines are those that were written."""
+
+    def __init__(self, store, step, counted=True):
+        self._shelf, self._step = Shelf(store), step
+        self._at = Cursor.start(1) if counted else Cursor((1, 0))
+        self.read, self.missing, self.gaps = 0, 0, []
+        self.expected = {"a": 0, "b": 0}
+
+    async def page(self, limit):
+        page = await read_log(self._shelf, "t1", self._at, limit, self._step)
+        assert len(page.rows) <= limit
+        for row in page.rows:
+            if "gap" in row:
+                self.gaps.append(row)
+                self.missing += row.get("missing", 0)
+                self.expected[row["step"]] += row.get("missing", 0)
+            else:
+                self.read += 1
+                number = int(row["line"]) if row["line"].isdecimal() else 0
+                if all("missing" in gap for gap in self.gaps):
+                    assert number == self.expected[row["step"]]
+                self.expected[row["step"]] = number + 1
+        self._at = Cursor.parse(page.after.text())
+        return page.exhausted
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_a_reader_who_is_overtaken_is_told_how_many_lines_it_lacks(store, seed):
+    random = Random(seed)
+    record = await accepted(store)
+    readers = [Reader(store, step) for step in ("", "a", "b")]
+    uncounted = Reader(store, "", counted=False)
+    written, seq = {"a": 1, "b": 0}, 1  # the first event of all is a line
+    await store.acknowledge("t1", 1, 1)
+    for step in "aaaaaaaaaaaabbbbbbbb":
+        events = [told(seq := seq + 1, step)]
+        for _ in range(random.randint(1, 40)):
+            lines = [
+                f"{number:0400}" for number in range(written[step], written[step] + random.randint(1, 7))
+            ]
+            written[step] += len(lines)
+            events.append(replace(event("t1", seq := seq + 1), body={"step": step, "lines": lines}))
+        record = await grow(store, record, events)
+        await store.acknowledge("t1", 1, random.randint(seq - 30, seq))
+        await store.shrink("t1", keep=20_000, spill=200_000)
+        for reader in (*readers, uncounted):
+            if random.random() < 0.5:
+                await reader.page(random.choice([1, 3, 50]))
+    for reader in (*readers, uncounted):
+        while not await reader.page(random.choice([1, 3, 50])):
+            pass
+    assert [(reader.read + reader.missing) for reader in readers] == [
+        written["a"] + written["b"],
+        written["a"],
+        written["b"],
+    ]
+    assert any(reader.gaps for reader in readers)
+    assert uncounted.gaps
+
+
+async def test_a_reader_in_the_midst_of_an_event_that_is_dropped_is_told(store):
+    """The row of the gap was left out, as one of the event's own that had been read."""
+    record = await grow(store, await accepted(store), [log(seq) for seq in range(2, 60)])
+    half = (await read_log(Shelf(store), "t1", Cursor.start(1), 4, "")).after
+    assert half.text() == "1-2-1-3"
+    await store.acknowledge("t1", 1, 59)
+    await grow(store, record, [log(60)])
+    page = await read_log(Shelf(store), "t1", half, 1, "")
+    kept = len([each for each in await history(store) if each["kind"] == "log"])
+    assert list(page.rows) == [{"step": "a", "gap": DROPPED, "missing": 1 + 2 * (59 - kept) - 4}]
+    # one that does not know how far it was says no number
+    page = await read_log(Shelf(store), "t1", Cursor((1, 2), 1), 1, "")
+    assert list(page.rows) == [{"step": "a", "gap": DROPPED}]
