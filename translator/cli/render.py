@@ -36,7 +36,9 @@ def render(  # noqa: PLR0917  # typer calls it, by name
     output: Format = typer.Option(Format.JSON, "--format", help="json is one List."),
     task_id: str = typer.Option("render", "--task-id", help="Names and labels come from it."),
     agent_id: str = typer.Option("", "--agent-id", help="The agent that agent-server addressed."),
-    namespace: str = typer.Option("default", "--namespace", help="Where the Workflow runs."),
+    namespace: str | None = typer.Option(
+        None, "--namespace", help="Where the Workflow runs. Default: default."
+    ),
     timeout: int | None = typer.Option(None, "--timeout", help="args.timeout, in seconds."),
     params: str | None = typer.Option(None, "--params", help="scriptParams, a JSON object."),
     attempt: int = typer.Option(1, "--attempt", min=1, help="The attempt's number."),

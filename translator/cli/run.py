@@ -75,7 +75,9 @@ def run(  # noqa: PLR0917  # typer calls it, by name
         "is followed on a cluster, not run again.",
     ),
     agent_id: str = typer.Option("", "--agent-id", help="The agent that agent-server addressed."),
-    namespace: str = typer.Option("default", "--namespace", help="Where the Workflow runs."),
+    namespace: str | None = typer.Option(
+        None, "--namespace", help="Where the Workflow runs. Default: default."
+    ),
     timeout: int | None = typer.Option(None, "--timeout", help="args.timeout, in seconds."),
     params: str | None = typer.Option(None, "--params", help="scriptParams, a JSON object."),
     layout: LayoutChoice | None = typer.Option(None, "--layout", help="dag: one pod a step. pod: one."),

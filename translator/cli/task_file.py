@@ -70,7 +70,7 @@ def cannot_read(file: str, error: OSError) -> str:
 
 
 def parse(
-    file: str, *, task_id: str, agent_id: str, namespace: str, timeout: int | None, params: str | None
+    file: str, *, task_id: str, agent_id: str, namespace: str | None, timeout: int | None, params: str | None
 ) -> Parsed:
     """The task in a file; problems go to stderr.
 

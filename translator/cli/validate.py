@@ -35,7 +35,9 @@ def validate(
         "--server",
         help="Also ask the API server of KUBECONFIG (or argo.kubeconfig) what it says of the steps' pods.",
     ),
-    namespace: str = typer.Option("default", "--namespace", help="With --server: where the task would run."),
+    namespace: str | None = typer.Option(
+        None, "--namespace", help="With --server: where the task would run. Default: default."
+    ),
 ) -> None:
     """Check taskYaml files and print every problem with its place.
 
@@ -61,7 +63,7 @@ def validate(
             failed = True
             continue
         name = task_file.shown(file)
-        parsed = parse_task(source, task_id="validate", namespace=namespace)
+        parsed = parse_task(source, task_id="validate", namespace=namespace, alone=True)
         problems = _problems(parsed, choices.options, template)
         if server and not any(problem.severity is Severity.ERROR for problem in problems):
             problems = _of_server(parsed, choices)

@@ -32,7 +32,7 @@ def build_task(
         args_timeout_s=timeout,
         timeout_ns=parse_duration(data["timeout"]) if data.get("timeout") else None,
         compute_resources=_resources(data),
-        pod=_pod(data.get("podTemplate", {})),
+        pod=_pod(data.get("podTemplate", {}), data.get("serviceAccountName")),
         volumes=_manifests(spec, "volumes"),
     )
 
@@ -56,7 +56,7 @@ def _step(data: Mapping[str, Any]) -> Step:
     )
 
 
-def _pod(data: Mapping[str, Any]) -> PodTemplate:
+def _pod(data: Mapping[str, Any], account: str | None) -> PodTemplate:
     return PodTemplate(
         node_selector=data.get("nodeSelector", {}),
         env=_manifests(data, "env"),
@@ -66,7 +66,7 @@ def _pod(data: Mapping[str, Any]) -> PodTemplate:
         volumes=_manifests(data, "volumes"),
         runtime_class_name=data.get("runtimeClassName") or None,
         automount_service_account_token=data.get("automountServiceAccountToken"),
-        service_account_name=data.get("serviceAccountName") or None,
+        service_account_name=data.get("serviceAccountName") or account or None,
         dns_policy=data.get("dnsPolicy") or None,
         dns_config={key: value for key, value in data.get("dnsConfig", {}).items() if value},
         enable_service_links=data.get("enableServiceLinks"),

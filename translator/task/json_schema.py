@@ -6,8 +6,10 @@ writes. What only a closer look finds (names, durations, one field against anoth
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+from translator.task.operator_object import GROUP, KIND
 from translator.task.schema.kinds import Rules
 from translator.task.schema.task import TASK
 from translator.task.schema_findings import KUBERNETES_FIELDS
@@ -28,11 +30,40 @@ def json_schema(language: str = "en") -> dict[str, Any]:
     Args:
         language: of the descriptions: ``en`` or ``zh``.
     """
-    rules: Rules = {"type": "dict", "schema": TASK}
+    task = _schema({"type": "dict", "schema": TASK}, language, own=True)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "taskYaml",
-        **_schema(rules, language, own=True),
+        "if": {"properties": {"kind": {"const": KIND}}, "required": ["kind"]},
+        "then": _operator_object(task),
+        "else": {"$ref": "#/$defs/task"},
+        "$defs": {"task": task},
+    }
+
+
+def _operator_object(task: dict[str, Any]) -> dict[str, Any]:
+    """The operator's object around a task (`translator.task.operator_object`)."""
+    fields = {name: {"$ref": f"#/$defs/task/properties/{name}"} for name in task["properties"]}
+    spec = {
+        **task,
+        "properties": {
+            **fields,
+            "status": {"not": {"const": "TaskRunCancelled"}},
+            "statusMessage": {"type": "string"},
+        },
+    }
+    metadata = {"type": ["object", "null"], "properties": {"namespace": {"type": ["string", "null"]}}}
+    return {
+        "type": "object",
+        "properties": {
+            "apiVersion": {"type": "string", "pattern": f"^{re.escape(GROUP)}"},
+            "kind": {"const": KIND},
+            "metadata": metadata,
+            "spec": spec,
+            "status": True,
+        },
+        "required": ["apiVersion", "kind", "spec"],
+        "additionalProperties": False,
     }
 
 

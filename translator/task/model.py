@@ -30,7 +30,7 @@ class Resources:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step. Exactly one of `script` and `command` is set (``args`` alone counts as a command).
+    """One step. Exactly one of `script` and `command` is set; `args` are the script's where that is set.
 
     Attributes:
         env: Kubernetes EnvVar mappings, in order.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NoReturn
 
 from translator.task.document import MAX_BYTES
@@ -66,6 +66,16 @@ def read_params(params: Any) -> tuple[tuple[tuple[str, str], ...], list[Finding]
             if (new := env_name_warning(PREFIX + name)) is not None:
                 faults.append(Finding((*_PATH, name), *new, "new-env-name", Severity.WARNING))
     return tuple(values.items()), faults
+
+
+def missing_params(data: Mapping[str, Any], given: Iterable[tuple[str, str]]) -> Iterator[Finding]:
+    """A fault for each of ``require.fields`` that is not among the parameters."""
+    names = {name for name, _ in given}
+    for index, name in enumerate((data.get("require") or {}).get("fields") or ()):
+        if name not in names:
+            message = f"the task requires the parameter {name!r}, which is not given"
+            hint = f"give it in scriptParams: {json.dumps({name: '…'}, ensure_ascii=False)}"
+            yield Finding(("require", "fields", index), message, hint, "missing-param")
 
 
 def _parse(text: str) -> tuple[list[tuple[str, Any]], list[Finding]]:

@@ -15,7 +15,7 @@ from translator.task.finding import Finding
 from translator.task.identity import identity_findings
 from translator.task.model import Task
 from translator.task.node import Node
-from translator.task.params import read_params
+from translator.task.params import missing_params, read_params
 from translator.task.path import format_path, parse_path
 from translator.task.problem import Problem, Severity
 from translator.task.reading import read
@@ -24,6 +24,9 @@ MAX_PROBLEMS = 500
 """More than anybody reads; a last problem says how many were left out."""
 
 _OUTSIDE = frozenset(("args", "taskId", "agentId"))  # parts of a submission that are not in the taskYaml
+
+
+_ACCOUNT = ("podTemplate", "serviceAccountName")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,8 @@ class Parsed:
         crumbs = parse_path(path)
         if self.root is None or (crumbs and crumbs[0] in _OUTSIDE):
             return 1, 1, path
+        if crumbs == _ACCOUNT and not (self.root.data.get("podTemplate") or {}).get(crumbs[-1]):
+            crumbs = crumbs[-1:]  # the task says it at its top, as the operator's object does
         written = written_path(without_blanks(self.root.data), crumbs) if self.root.entries else crumbs
         return *self.root.place(written), path if written == crumbs else format_path(written)
 
@@ -65,9 +70,10 @@ def parse_task(
     *,
     task_id: str,
     agent_id: str = "",
-    namespace: str = "default",
+    namespace: str | None = None,
     timeout: int | None = None,
     params: str | Mapping[str, Any] | None = None,
+    alone: bool = False,
 ) -> Parsed:
     """Read a taskYaml and what came with it.
 
@@ -75,20 +81,28 @@ def parse_task(
         text: the taskYaml.
         task_id: from the submission.
         agent_id: from the submission; may be empty where there is none, as on the command line.
-        namespace: where the task shall run.
+        namespace: where the task shall run; None: where the operator's object says, else ``default``.
         timeout: ``args.timeout`` in seconds, if given.
         params: ``scriptParams``, as a JSON object or as text that holds one.
+        alone: the text is judged by itself: what it requires may be given later.
 
     Returns:
         The task, or every problem found. Never raises for what a user can write.
     """
     pairs, outside = read_params(params)
-    outside += identity_findings(task_id=task_id, agent_id=agent_id, namespace=namespace, timeout=timeout)
     decoded = decode(text)
     if isinstance(decoded, Problem):
+        outside += identity_findings(task_id=task_id, agent_id=agent_id, namespace="default", timeout=timeout)
         return _parsed(None, [decoded], outside, None)
     document = read(decoded)
-    problems, found, root = document.problems, document.found, document.root
+    if namespace is None:
+        namespace = document.namespace or "default"
+    outside += identity_findings(task_id=task_id, agent_id=agent_id, namespace=namespace, timeout=timeout)
+    problems, found, root = document.problems, list(document.found), document.root
+    if document.data is not None and not alone:
+        missing = list(missing_params(document.data, pairs))
+        if missing:
+            return _parsed(None, problems, [*outside, *found, *missing], root)
     if document.data is None or any(finding.severity is Severity.ERROR for finding in outside):
         return _parsed(None, problems, [*outside, *found], root)
     task = build_task(

@@ -21,6 +21,14 @@ def dns(data: Mapping[str, Any]) -> Iterator[Finding]:
         )
 
 
+def account(data: Mapping[str, Any]) -> Iterator[Finding]:
+    """A task says its service account once, at its top or in podTemplate."""
+    top, pod = data.get("serviceAccountName"), sub(data, "podTemplate").get("serviceAccountName")
+    if top and pod and top != pod:
+        message = "podTemplate.serviceAccountName says another account"
+        yield Finding(("serviceAccountName",), message, "say it once", "two-values")
+
+
 def tolerations(data: Mapping[str, Any]) -> Iterator[Finding]:
     """What core/v1's validation asks of a toleration's fields."""
     for path, entry in mappings(("podTemplate", "tolerations"), sub(data, "podTemplate").get("tolerations")):

@@ -11,6 +11,7 @@ from typing import Any
 from translator.task.blanks import compact, without_blanks
 from translator.task.finding import Finding
 from translator.task.node import Node
+from translator.task.operator_object import unwrap
 from translator.task.path import Path, format_path
 from translator.task.problem import Problem, Severity
 from translator.task.rules import cross_findings
@@ -37,12 +38,14 @@ class Document:
         found: faults in what it says, in no order.
         root: its tree, None where it could not be read.
         data: what it says, without blanks and unknown keys; None where there is an error.
+        namespace: where it says that the task runs; None: it does not.
     """
 
     problems: tuple[Problem, ...]
     found: tuple[Finding, ...] = ()
     root: Node | None = None
     data: Mapping[str, Any] | None = None
+    namespace: str | None = None
 
 
 _recent: OrderedDict[str, Document] = OrderedDict()
@@ -75,6 +78,12 @@ def _read(text: str) -> Document:
         if not any(problem.severity is Severity.ERROR for problem in problems):
             problems.append(_no_mapping(root))
         return Document(tuple(problems), (), root)
+    namespace = None
+    if (wrapped := unwrap(root)) is not None:
+        problems += wrapped.problems
+        if wrapped.spec is None:
+            return Document(tuple(problems), (), root)
+        root, namespace = wrapped.spec, wrapped.namespace
     data = without_blanks(root.data)
     faulted = {problem.path for problem in problems}  # the tree knows better what is wrong there
     found = tuple(
@@ -83,12 +92,12 @@ def _read(text: str) -> Document:
         if not faulted or format_path(finding.path) not in faulted
     )
     if problems or any(finding.severity is Severity.ERROR for finding in found):
-        return Document(tuple(problems), found, root)
+        return Document(tuple(problems), found, root, None, namespace)
     data = compact(data)
     for finding in found:
         if finding.code == "unknown-kubernetes-key":
             _drop(data, finding.path)
-    return Document((), found, root, data)
+    return Document((), found, root, data, namespace)
 
 
 def _no_mapping(root: Node | None) -> Problem:

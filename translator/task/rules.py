@@ -30,6 +30,7 @@ def cross_findings(data: Mapping[str, Any]) -> list[Finding]:
         volume_rules.volumes,
         volume_rules.mounts,
         resource_rules.resources,
+        pod_rules.account,
         pod_rules.dns,
         pod_rules.tolerations,
         pod_rules.selectors,
@@ -72,9 +73,6 @@ def _program(path: Path, step: Mapping[str, Any]) -> Iterator[Finding]:
         if step.get("command"):
             message, hint = "script and command exclude each other", "a step is either a script or a command"
             yield Finding((*path, "command"), message, hint, "script-and-command")
-        elif step.get("args"):
-            hint = "write them into the script, or use command"
-            yield Finding((*path, "args"), "a script takes no args", hint, "script-and-args")
     elif not step.get("command"):
         if step.get("args"):
             hint = "write the image's entrypoint as command: Argo cannot always ask the registry for it"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from translator.task.finding import Finding
 from translator.task.identity import id_findings, namespace_findings, timeout_findings
 from translator.task.params import read_params
 from translator.task.parse import Parsed, parse_task
-from translator.task.problem import Severity
+from translator.task.problem import Problem, Severity
 
 _KNOWN = ("timeout", "scriptParams", "namespace", "taskYaml")
 
@@ -30,7 +30,7 @@ def parse_submission(task_id: object, agent_id: object, args: object) -> Parsed:
         found = [Finding(("args",), "args must be an object with the key taskYaml", "", "wrong-type")]
         found += id_findings("taskId", task_id) + id_findings("agentId", agent_id)
         return Parsed(None, tuple(finding.problem(1, 1) for finding in found))
-    namespace = "default" if args.get("namespace") in (None, "") else args["namespace"]
+    namespace = None if args.get("namespace") in (None, "") else args["namespace"]
     timeout, params, text = args.get("timeout"), args.get("scriptParams"), args.get("taskYaml")
     found = _own_findings(task_id, agent_id, namespace, timeout, params, text)
     unknown = [finding.problem(1, 1) for finding in _unknown(args)]
@@ -45,11 +45,12 @@ def parse_submission(task_id: object, agent_id: object, args: object) -> Parsed:
             timeout=timeout,
             params=params,
         )
-        return Parsed(parsed.task, (*unknown, *parsed.problems), parsed.root)
+        problems = [*unknown, *_other_id(parsed, str(task_id)), *parsed.problems]
+        return Parsed(parsed.task, tuple(sorted(problems, key=lambda each: each.line)), parsed.root)
     problems = [*(finding.problem(1, 1) for finding in found), *unknown]
     if not isinstance(text, str) or not text:
         return Parsed(None, tuple(problems))
-    parsed = parse_task(text, task_id="unknown")
+    parsed = parse_task(text, task_id="unknown", alone=True)
     return Parsed(None, (*problems, *parsed.problems), parsed.root)
 
 
@@ -57,7 +58,11 @@ def _own_findings(
     task_id: object, agent_id: object, namespace: object, timeout: object, params: Any, text: object
 ) -> list[Finding]:
     found = id_findings("taskId", task_id) + id_findings("agentId", agent_id)
-    found += namespace_findings(namespace) + timeout_findings(timeout) + read_params(params)[1]
+    found += (
+        ([] if namespace is None else namespace_findings(namespace))
+        + timeout_findings(timeout)
+        + read_params(params)[1]
+    )
     if not isinstance(text, str):
         path = ("args", "taskYaml")
         code = "required" if text is None else "wrong-type"
@@ -65,6 +70,15 @@ def _own_findings(
     elif not text:
         found.append(Finding(("args", "taskYaml"), "taskYaml is empty", "", "required"))
     return found
+
+
+def _other_id(parsed: Parsed, task_id: str) -> Iterator[Problem]:
+    """A warning where the taskYaml names another id than the submission."""
+    written = parsed.root.data.get("taskID") if parsed.root is not None and parsed.root.entries else None
+    if parsed.root is not None and isinstance(written, str) and written not in ("", task_id):
+        message = f"the taskYaml says {written[:80]!r}, the submission {task_id[:80]!r}, which holds"
+        found = Finding(("taskID",), message, "take taskID out", "other-id", Severity.WARNING)
+        yield found.problem(*parsed.root.place(found.path))
 
 
 def _unknown(args: Mapping[Any, Any]) -> list[Finding]:

@@ -14,6 +14,7 @@ from translator.workflow.env import from_file, step_env, with_brace
 from translator.workflow.literals import (
     MAX_INLINE_SCRIPTS_BYTES,
     Files,
+    data_must_be_file,
     expandable_must_be_file,
     script_must_be_file,
     size,
@@ -92,10 +93,10 @@ class Processes:
             command, args = self._words(step.command, env), self._words(step.args, env)
         else:
             command, args = interpreter(step.script, f"{path}.script", self._faults), []
-            if self._all_to_files or script_must_be_file(step.script):
+            if step.args or self._all_to_files or script_must_be_file(step.script):
                 key = self._files.add(f"{step.name}.script", step.script)
                 mounts.append(m.VolumeMount(name=FILES, mount_path=SCRIPT_FILE, sub_path=key))
-                args = [SCRIPT_FILE]
+                args = [SCRIPT_FILE, *(self._literal(word, env) for word in step.args)]
             else:
                 source = step.script
             command = [split_braces(word) for word in command]
@@ -128,6 +129,14 @@ class Processes:
     def _word(self, word: str, env: list[m.EnvVar]) -> str:
         if not expandable_must_be_file(word):
             return split_braces(word)
+        return self._from_file(word, env)
+
+    def _literal(self, word: str, env: list[m.EnvVar]) -> str:
+        """A script's argument, in which nothing is expanded."""
+        return self._from_file(word, env) if data_must_be_file(word) else word
+
+    def _from_file(self, word: str, env: list[m.EnvVar]) -> str:
+        # Kubernetes expands a word once: what the variable holds stays as it is
         name = f"CODO_TEXT_{len(env)}"
         env.append(from_file(name, self._files.add_text(word), self._files))
         return f"$({name})"

@@ -60,6 +60,6 @@ def test_what_validate_only_warns_of_is_no_error():
 
 
 def test_it_says_what_fields_mean():
-    timeout = json_schema()["properties"]["timeout"]["description"]
-    assert timeout.startswith("How long the task may take")
-    assert json_schema("zh")["properties"]["timeout"]["description"].startswith("整个任务")
+    timeouts = [json_schema(language)["$defs"]["task"]["properties"]["timeout"] for language in ("en", "zh")]
+    assert timeouts[0]["description"].startswith("How long the task may take")
+    assert timeouts[1]["description"].startswith("整个任务")

@@ -19,8 +19,9 @@ STEP = mapping(
     {
         "args": said(
             sequence(text(longest=MAX_BYTES)),
-            "Arguments of command. $(VAR) stands for an environment variable.",
-            "command 的参数；$(VAR) 会替换为环境变量的值。",
+            "Arguments of command, in which $(VAR) stands for an environment variable; beside script its $1, "
+            "$2 and so on, exactly as they are written.",
+            "command 的参数，其中 $(VAR) 会替换为环境变量的值；与 script 同用时原样作为 $1、$2……",
         ),
         "command": said(
             sequence(text(longest=MAX_BYTES)),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from translator.task.names import subdomain_fault
 from translator.task.schema.fields import COMPUTE_RESOURCES, VOLUMES, timeout
-from translator.task.schema.kinds import Rules, mapping, said, sequence, text
+from translator.task.schema.kinds import Rules, mapping, said, sequence, text, texts
 from translator.task.schema.pod_template import POD_TEMPLATE
 from translator.task.schema.step import STEP
 
@@ -46,6 +47,29 @@ TASK: dict[str, Rules] = {
         POD_TEMPLATE,
         "What the pods that run the steps need.",
         "运行步骤的 Pod 的要求。",
+    ),
+    "require": said(
+        mapping(
+            {
+                "fields": said(
+                    texts(),
+                    "Names of scriptParams without which the task is refused.",
+                    "必须提供的 scriptParams 名称；缺少时拒绝任务。",
+                ),
+            }
+        ),
+        "What must be given with the task.",
+        "提交任务时必须提供的内容。",
+    ),
+    "serviceAccountName": said(
+        text(find=subdomain_fault),
+        "The same as podTemplate.serviceAccountName, as the operator's object has it.",
+        "与 podTemplate.serviceAccountName 相同（operator 对象的写法）。",
+    ),
+    "taskID": said(
+        text(),
+        "The task's id, as the operator's object has it. The submission's taskId holds.",
+        "任务 ID（operator 对象的写法）；以提交时的 taskId 为准。",
     ),
     "taskSpec": said(
         _TASK_SPEC,
