@@ -43,6 +43,13 @@ def repeats(state: TaskState, seen: Observation) -> bool:
     return isinstance(seen, LogLines) or (step is not None and step.gap == seen.why)
 
 
+def by_name(state: TaskState, seen: Observation) -> Observation:
+    """The observation with the step's name in the task: an engine knows only the one in the Workflow."""
+    if isinstance(seen, LogLines | LogGap | LogEnd) and (name := state.name_of(seen.step)) != seen.step:
+        return replace(seen, step=name)
+    return seen
+
+
 def taken_in(state: TaskState, seen: Observation) -> TaskState:
     """Return the state with what an observation tells, before anything is concluded from it."""
     match seen:
@@ -87,7 +94,9 @@ def _workflow(state: TaskState, seen: nodes.WorkflowSight) -> TaskState:
     uid = state.workflow.get("uid")
     if uid and seen.uid and uid != seen.uid:
         return state  # one of the same name that somebody else made
-    state = replace(state, steps=tuple(_with_rule(step, seen.continues) for step in state.steps))
+    called = {name: own for own, name in seen.names.items()}
+    steps = tuple(replace(step, called=called.get(step.name, step.called)) for step in state.steps)
+    state = replace(state, steps=tuple(_with_rule(step, seen.continues) for step in steps))
     if state.ending is not None:
         return state  # one that has ended, reset by `argo retry`
     sights = seen.steps or {}
@@ -97,12 +106,12 @@ def _workflow(state: TaskState, seen: nodes.WorkflowSight) -> TaskState:
         suspended=seen.suspended,
         unseen="",
         ending=ending.of_workflow(seen, state) if seen.final else None,
-        steps=tuple(_with_node(step, sights.get(step.name)) for step in state.steps),
+        steps=tuple(_with_node(step, sights.get(step.in_workflow)) for step in state.steps),
     )
 
 
 def _with_rule(step: StepState, continues: Mapping[str, bool]) -> StepState:
-    told = continues.get(step.name, step.continues)
+    told = continues.get(step.in_workflow, step.continues)
     return step if told == step.continues else replace(step, continues=told)
 
 
@@ -118,7 +127,7 @@ def _with_node(step: StepState, seen: NodeSight | None) -> StepState:
 def _pod(state: TaskState, sights: Mapping[str, PodSight]) -> TaskState:
     steps: list[StepState] = []
     for step in state.steps:
-        steps.append(_with_pod(step, sights.get(step.name), steps))
+        steps.append(_with_pod(step, sights.get(step.in_workflow), steps))
     return replace(state, steps=tuple(steps))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +12,9 @@ from typing import Any, Final
 from translator.observe import decompress
 from translator.observe.pods import TIMEOUT_ANNOTATION
 from translator.observe.sight import LONGEST_MESSAGE, NodeSight
+
+STEP_NAMES: Final = "codo.dev/step-names"
+"""Annotation of the Workflow: the steps' names by the ones that were made of them for Argo."""
 
 _FINAL: Final = frozenset({"Succeeded", "Failed", "Error"})
 _STEPS: Final = frozenset({"Pod", "Container", "Skipped"})
@@ -44,6 +48,7 @@ class WorkflowSight:
         overdue: the Workflow's own ``activeDeadlineSeconds`` had passed when it ended.
         steps: by step; None where Argo keeps the nodes elsewhere, or they cannot be read: pods alone tell.
         continues: by step, whether the task goes on after it failed, where the Workflow tells.
+        names: by a step's name in the Workflow, its name in the task, where the two differ.
         left_badly: the entrypoint succeeded and the Workflow did not: an exit handler failed, or was ended.
         stopped_pod: Argo ended the one pod of the layout pod for ``shutdown``.
     """
@@ -58,6 +63,7 @@ class WorkflowSight:
     overdue: bool
     steps: Mapping[str, NodeSight] | None
     continues: Mapping[str, bool]
+    names: Mapping[str, str]
     left_badly: bool
     stopped_pod: bool
 
@@ -95,9 +101,24 @@ def read(workflow: Mapping[str, Any]) -> WorkflowSight:
         overdue=_overdue(spec, status, status.get("finishedAt") or root.get("finishedAt")),
         steps=None if nodes is None else _steps(workflow, nodes),
         continues=_continues(spec),
+        names=step_names(workflow),
         left_badly=phase in ("Failed", "Error") and root.get("phase") == "Succeeded",
         stopped_pod=shut_down(root.get("message") or ""),
     )
+
+
+def step_names(workflow: Mapping[str, Any]) -> dict[str, str]:
+    """By a step's name in the Workflow, its name in the task, where the two differ.
+
+    Nobody but us writes the annotation; one that was edited into something else says nothing.
+    """
+    try:
+        told = json.loads((workflow["metadata"].get("annotations") or {}).get(STEP_NAMES) or "{}")
+    except ValueError:
+        return {}
+    if not isinstance(told, dict):
+        return {}
+    return {made: name for made, name in told.items() if isinstance(name, str)}
 
 
 def exit_code(message: str) -> int | None:

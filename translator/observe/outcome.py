@@ -79,7 +79,12 @@ def settled(step: StepState, outcome: Outcome) -> StepState:
     """Return a step that has ended: what was seen of it is taken over as far as it tells, and forgotten."""
     if outcome.phase is StepPhase.SKIPPED:
         return StepState(
-            step.name, StepPhase.SKIPPED, outcome.reason, outcome.message, continues=step.continues
+            step.name,
+            StepPhase.SKIPPED,
+            outcome.reason,
+            outcome.message,
+            continues=step.continues,
+            called=step.called,
         )
     ended = replace(step, phase=outcome.phase, reason=outcome.reason, message=outcome.message)
     for sight in (step.node, step.seen_pod):

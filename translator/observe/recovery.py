@@ -97,7 +97,8 @@ def _observations(
 
 def _started(workflow: Mapping[str, Any], steps: Sequence[str]) -> list[str]:
     """The steps whose process has started, as the Workflow tells."""
-    sights = nodes.read(workflow).steps or {}
+    seen = nodes.read(workflow)
+    sights = {seen.names.get(called, called): sight for called, sight in (seen.steps or {}).items()}
     return [name for name in steps if started(StepState(name, node=sights.get(name)))]
 
 

@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from translator.observe import ending, telling
 from translator.observe.event import Event, Phase
-from translator.observe.intake import repeats, taken_in
+from translator.observe.intake import by_name, repeats, taken_in
 from translator.observe.observation import LogGap, LogLines, Observation
 from translator.observe.standing import advanced
 from translator.observe.state import StepState, TaskState
@@ -49,6 +49,7 @@ def observe(state: TaskState, seen: Observation, now: str) -> tuple[TaskState, l
     Returns:
         The state after it, and the events that it causes, which belong into one transaction with that state.
     """
+    seen = by_name(state, seen)
     if state.final or repeats(state, seen):
         return state, []
     known = taken_in(state, seen)

@@ -36,6 +36,7 @@ class StepState:
         continues: the task goes on after it failed (``onError: continue``); None while no Workflow told it.
         node: the last that a Workflow told; None once the step has ended.
         seen_pod: the last that a pod told; None once the step has ended.
+        called: its name in the Workflow, where that is another one (``codo.dev/step-names``); else empty.
     """
 
     name: str
@@ -54,6 +55,12 @@ class StepState:
     continues: bool | None = None
     node: NodeSight | None = None
     seen_pod: PodSight | None = None
+    called: str = ""
+
+    @property
+    def in_workflow(self) -> str:
+        """Its name in the Workflow, its pods and logs."""
+        return self.called or self.name
 
     def as_json(self) -> dict[str, Any]:
         """The step as JSON data, from which `from_json` makes it again."""
@@ -149,6 +156,16 @@ class TaskState:
     def step(self, name: str) -> StepState | None:
         """Return the step of a name, or None where the task has none."""
         return next((step for step in self.steps if step.name == name), None)
+
+    def name_of(self, called: str) -> str:
+        """The name in the task of the step that is called so in the Workflow."""
+        return next((step.name for step in self.steps if step.called == called), called)
+
+    @property
+    def cursors_in_workflow(self) -> dict[str, Mapping[str, Any]]:
+        """The cursors by the steps' names in the Workflow, as an engine knows them."""
+        called = {step.name: step.in_workflow for step in self.steps}
+        return {called.get(name, name): cursor for name, cursor in self.cursors.items()}
 
     def as_json(self) -> dict[str, Any]:
         """The state as JSON data, from which `from_json` makes it again."""

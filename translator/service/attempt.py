@@ -133,7 +133,7 @@ class Attempt:
         try:
             state = self._record.state
             of = AttemptRef(state.task_id, state.agent_id, state.attempt)
-            async for seen in self._engine.follow(self._ref, state.cursors, of):
+            async for seen in self._engine.follow(self._ref, state.cursors_in_workflow, of):
                 await self._queue.put(seen)
         except Exception as e:  # noqa: BLE001 - it is raised again where the state is stored
             ended = _Ended(e)

@@ -14,8 +14,19 @@ _OLD_ENV_NAME = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
 _ENV_NAME = re.compile(r"[ -<>-~]+")
 
 
+def step_name_fault(text: str) -> Fault | None:
+    """A step's name: any text of a person that fits on a line."""
+    if len(text) > 63:
+        return f"a name of {len(text)} characters is too long", "at most 63"
+    if not text.isprintable():
+        return "a step's name holds a character that cannot be printed", "letters, digits, blanks and marks"
+    if text != text.strip():
+        return f"the step's name {text!r} begins or ends with a blank", f"write {text.strip()!r}"
+    return None
+
+
 def label_fault(text: str) -> Fault | None:
-    """RFC 1123 label: step, namespace and volume names."""
+    """RFC 1123 label: namespace and volume names."""
     if len(text) > 63:
         return f"a name of {len(text)} characters is too long", "at most 63"
     if _LABEL.fullmatch(text):

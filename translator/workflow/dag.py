@@ -16,17 +16,14 @@ from translator.task.model import Task
 from translator.workflow import context
 from translator.workflow.container import Process, Processes
 from translator.workflow.deadlines import step_seconds
-from translator.workflow.layout import check_dag_names
 from translator.workflow.names import STEP, STEP_TIMEOUT
 from translator.workflow.options import Options
-from translator.workflow.refusal import Faults
 
 
 def dag_templates(
-    task: Task, entrypoint: str, processes: Processes, options: Options, faults: Faults, *, codo: bool
+    task: Task, entrypoint: str, processes: Processes, options: Options, *, codo: bool
 ) -> list[m.Template]:
-    """The entrypoint, then the steps' templates; notes a fault for a name that no DAG takes."""
-    check_dag_names(task, faults)
+    """The entrypoint, then the steps' templates."""
     tasks = [_task(task, index, codo=codo) for index in range(len(task.steps))]
     steps = [
         _step(task, index, processes.process(index), options, codo=codo) for index in range(len(task.steps))

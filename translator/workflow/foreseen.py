@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from translator.task.model import Task
-from translator.workflow.layout import check_dag_names, choose
+from translator.workflow.layout import choose
 from translator.workflow.literals import changed_by_argo
 from translator.workflow.options import Options
 from translator.workflow.policy.judge import judge_task
@@ -59,8 +59,6 @@ def foreseen(task: Task, options: Options) -> tuple[Fault, ...] | None:
         return None
     faults = Faults()
     together = choose(task, options, faults) == "pod"
-    if not together:
-        check_dag_names(task, faults)
     account = account_of(task, options, {})
     for fault in judge_task(task, options.policy, together=together, account=account):
         faults.note(fault)

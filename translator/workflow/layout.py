@@ -12,8 +12,6 @@ from translator.workflow.shared import Shared, shared_empty_dirs
 
 Layout = Literal["dag", "pod"]
 
-_ARGO_CONTAINERS = ("init", "wait")
-
 
 def choose(task: Task, options: Options, faults: Faults) -> Layout:
     """The layout that the options ask for, or that the task's volumes need.
@@ -53,8 +51,6 @@ def _obstacles(step: Step) -> Iterator[tuple[str, str]]:
         yield "timeout", f"step '{step.name}' has a timeout of its own, which Argo cannot keep"
     if step.on_error_continue:
         yield "onError", f"step '{step.name}' continues on error, which Argo cannot do"
-    if step.name in _ARGO_CONTAINERS:
-        yield "name", f"a container called '{step.name}' is Argo's own, so no step can be called so"
 
 
 def _refuse(volume: Shared, against: list[Fault], options: Options, faults: Faults) -> None:
@@ -67,21 +63,3 @@ def _refuse(volume: Shared, against: list[Fault], options: Options, faults: Faul
         "let no step have timeout or onError: continue, or configure a storage class",
         "shared-volume",
     )
-
-
-def check_dag_names(task: Task, faults: Faults) -> None:
-    """Note a fault for each name that no DAG of several tasks takes: one that begins with a digit.
-
-    The API server refuses it for a task that depends on another, and Argo cannot evaluate ``0.Succeeded``,
-    which is how it asks of a task whether the next one may begin (both run on 4.1.2).
-    """
-    if len(task.steps) == 1:
-        return
-    for index, step in enumerate(task.steps):
-        if step.name[0].isdigit():
-            faults.add(
-                f"taskSpec.steps[{index}].name",
-                f"among several steps, Argo takes none whose name begins with a digit, such as '{step.name}'",
-                f"such as 'step-{step.name}', or use the layout pod",
-                "dag-layout",
-            )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+
 from hera.workflows import models as m
 
 from translator.task.model import Task
@@ -19,13 +22,25 @@ def labels(task: Task, attempt: int, options: Options) -> dict[str, str]:
     return names.labels(task.task_id, task.agent_id, attempt, options.shards)
 
 
-def workflow_metadata(task: Task, attempt: int, options: Options, faults: Faults) -> m.ObjectMeta:
-    """The Workflow's metadata; Argo substitutes nothing in it."""
-    shown = size(task.display_name) + size(task.description)
+def workflow_metadata(
+    task: Task, attempt: int, options: Options, faults: Faults, *, made: Sequence[str]
+) -> m.ObjectMeta:
+    """The Workflow's metadata; Argo substitutes nothing in it.
+
+    Args:
+        task: the task as it was written.
+        attempt: its number.
+        options: the translator's own choices.
+        faults: takes what is too long.
+        made: what the steps are called in the Workflow.
+    """
+    originals = {own: step.name for own, step in zip(made, task.steps, strict=True) if own != step.name}
+    step_names = json.dumps(originals, ensure_ascii=False, separators=(",", ":")) if originals else ""
+    shown = size(task.display_name) + size(task.description) + size(step_names)
     if shown > MAX_SHOWN_BYTES:
         faults.add(
             "taskSpec.description",
-            f"displayName and description are {shown} bytes, over {MAX_SHOWN_BYTES}",
+            f"displayName, description and the steps' names are {shown} bytes, over {MAX_SHOWN_BYTES}",
             "Kubernetes keeps them in annotations: shorten them",
             "too-large",
         )
@@ -37,6 +52,8 @@ def workflow_metadata(task: Task, attempt: int, options: Options, faults: Faults
     }
     if task.description:
         annotations[names.DESCRIPTION] = task.description
+    if step_names:
+        annotations[names.STEP_NAMES] = step_names
     return m.ObjectMeta(
         name=names.workflow_name(task.task_id, attempt),
         namespace=task.namespace,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from hashlib import sha256
 
 PREFIX = "codo.dev/"
@@ -31,7 +31,11 @@ SUBMISSION = PREFIX + "submission"
 """Annotation: what the service needs to take the task up again (`translator.workflow.carried`)."""
 
 STEP = PREFIX + "step"
-"""Label of a step's pod: the step's name."""
+"""Label of a step's pod: the step's name, or the one made from it."""
+
+STEP_NAMES = PREFIX + "step-names"
+"""Annotation of the Workflow: the steps' names by the made ones, as a JSON object, where some are made. Argo
+evaluates the annotations of templates, but not these."""
 
 STEP_TIMEOUT = PREFIX + "step-timeout"
 """Annotation of a step's pod: the step's timeout as a Go duration."""
@@ -51,6 +55,8 @@ MAX_NAME = 63
 
 _HASH_LENGTH = 12
 _OF_AN_ATTEMPT = re.compile(rf"task-([a-z0-9-]+-)?[0-9a-f]{{{_HASH_LENGTH}}}-a[0-9]+([-.].*)?", re.DOTALL)
+_STEP_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_ARGO_CONTAINERS = ("init", "wait")
 _LABEL_VALUE = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?", re.ASCII)
 
 
@@ -107,6 +113,46 @@ def label_value(text: str) -> str:
     if not text or _LABEL_VALUE.fullmatch(text):
         return text
     return _hashed(text, MAX_NAME)
+
+
+def made_names(steps: Sequence[str], *, one_pod: bool) -> tuple[str, ...]:
+    """What the steps are called in the Workflow: their own names where Argo takes them, else slug and hash.
+
+    The same names give the same ones, and no two steps are called alike.
+
+    Args:
+        steps: the names in the task, each once.
+        one_pod: layout ``pod``, where the names are those of containers.
+    """
+    taken = {name for name in steps if _argo_takes(name, one_pod=one_pod, alone=len(steps) == 1)}
+    made: list[str] = []
+    for name in steps:
+        own = name
+        if name not in taken:
+            own = _letter_first(name)
+            while own in taken:
+                own = _letter_first(own)  # somebody has called another step so
+            taken.add(own)
+        made.append(own)
+    return tuple(made)
+
+
+def _letter_first(name: str) -> str:
+    start = "step-"
+    slug = _hashed(name, MAX_NAME - len(start))
+    return slug if slug[0].isalpha() and len(slug) > _HASH_LENGTH else start + slug
+
+
+def _argo_takes(name: str, *, one_pod: bool, alone: bool) -> bool:
+    """Whether templates, tasks, containers and labels may be called so.
+
+    In a DAG of several tasks none begins with a digit: the API server refuses it for a task that depends on
+    another, and Argo cannot evaluate ``0.Succeeded``, which is how it asks of a task whether the next one may
+    begin (both run on 4.1.2).
+    """
+    if not _STEP_NAME.fullmatch(name):
+        return False
+    return name not in _ARGO_CONTAINERS if one_pod else alone or not name[0].isdigit()
 
 
 def entrypoint_name(steps: Collection[str]) -> str:

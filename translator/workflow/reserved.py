@@ -95,7 +95,6 @@ def reserved_faults(task: Task, template: Mapping[str, Any]) -> Iterator[Fault]:
     """
     spec = template.get("spec") or {}
     return chain(
-        _steps(task, _names(spec.get("templates"))),
         _volumes(task, _names(spec.get("volumes"))),
         _mounts(task),
         _variables(task),
@@ -104,8 +103,14 @@ def reserved_faults(task: Task, template: Mapping[str, Any]) -> Iterator[Fault]:
     )
 
 
-def _steps(task: Task, taken: frozenset[str]) -> Iterator[Fault]:
-    """A step's template would merge with one that every Workflow starts from."""
+def step_faults(task: Task, template: Mapping[str, Any]) -> Iterator[Fault]:
+    """Each step whose template would merge with one that every Workflow starts from.
+
+    Args:
+        task: the task, with the names that its steps have in the Workflow.
+        template: what every Workflow starts from.
+    """
+    taken = _names((template.get("spec") or {}).get("templates"))
     for index, step in enumerate(task.steps):
         if step.name in taken:
             message = f"every Workflow here has a template '{step.name}' of its own"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from hera.workflows import models as m
@@ -27,7 +28,7 @@ from translator.workflow.policy.limits import ceilings
 from translator.workflow.policy.model import Policy
 from translator.workflow.refusal import Faults
 from translator.workflow.rendered import Rendered
-from translator.workflow.reserved import FILES, reserved_faults
+from translator.workflow.reserved import FILES, reserved_faults, step_faults
 from translator.workflow.secret_params import secret_values, secrets_of
 from translator.workflow.shared import shared_empty_dirs
 from translator.workflow.template import DEFAULTS, merged, with_patch_of
@@ -82,7 +83,9 @@ def _judged(
     """All but the size."""
     workflow, files, faults = _workflow(task, attempt, options, template)
     manifest = _manifest(workflow, options.policy, template, faults)
-    for fault in judge_workflow(manifest, options.policy, template, [step.name for step in task.steps]):
+    one_pod = choose(task, options, Faults()) == "pod"
+    made = names.made_names([step.name for step in task.steps], one_pod=one_pod)
+    for fault in judge_workflow(manifest, options.policy, template, made):
         faults.note(fault)
     faults.check()
     return manifest, files, faults
@@ -98,12 +101,15 @@ def _workflow(
         faults.note(fault)
     for fault in reserved_faults(task, template):
         faults.note(fault)
+    called = _called_as_argo_takes(task, one_pod=one_pod)
+    for fault in step_faults(called, template):
+        faults.note(fault)
     files = Files(names.files_name(names.workflow_name(task.task_id, attempt)))
     workflow = m.Workflow(
         api_version="argoproj.io/v1alpha1",
         kind="Workflow",
-        metadata=workflow_metadata(task, attempt, options, faults),
-        spec=_spec(task, attempt, options, files, faults, one_pod=one_pod),
+        metadata=workflow_metadata(task, attempt, options, faults, made=[step.name for step in called.steps]),
+        spec=_spec(called, attempt, options, files, faults, one_pod=one_pod),
     )
     files.check(faults)
     hidden = sum(size(text) for text in secret_values(task.params, options.secret_params))
@@ -112,6 +118,13 @@ def _workflow(
         faults.add("args.scriptParams", message, "give large data another way", "too-large")
     faults.check()
     return workflow, files, faults
+
+
+def _called_as_argo_takes(task: Task, *, one_pod: bool) -> Task:
+    """The task with the names that its steps have in the Workflow."""
+    made = names.made_names([step.name for step in task.steps], one_pod=one_pod)
+    steps = tuple(replace(step, name=name) for step, name in zip(task.steps, made, strict=True))
+    return task if steps == task.steps else replace(task, steps=steps)
 
 
 def _length(data: Mapping[str, Any]) -> int:
@@ -151,7 +164,7 @@ def _spec(
     if one_pod:
         templates = [container_set_template(task, entrypoint, processes)]
     else:
-        templates = dag_templates(task, entrypoint, processes, options, faults, codo=codo)
+        templates = dag_templates(task, entrypoint, processes, options, codo=codo)
     if codo:
         mounted.append(context.volume())
     if codo and one_pod:

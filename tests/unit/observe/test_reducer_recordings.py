@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 from pathlib import Path
@@ -239,3 +240,41 @@ def without_what_only_the_lost_told(last: tuple[str, str, list[str]]) -> object:
         re.sub("ImagePullFailed|Unschedulable|StartTimeout", "NotStarted", one) for one in (last[0], *last[2])
     ]
     return found, last[1] if found == [last[0], *last[2]] else ""
+
+
+def _renamed(seen: Observation, called: dict[str, str]) -> Observation:
+    """The Workflow as it is where its steps' names were made: it alone says what a person calls them."""
+    if not isinstance(seen, WorkflowSeen):
+        return seen
+    metadata = seen.object["metadata"]
+    annotations = {**(metadata.get("annotations") or {}), "codo.dev/step-names": json.dumps(called)}
+    return WorkflowSeen({**seen.object, "metadata": {**metadata, "annotations": annotations}})
+
+
+def _without_words(events: list[Event], called: dict[str, str]) -> list[dict]:
+    """The events with the steps by a person's names, without the messages, in which they stand too."""
+    found = []
+    for event in events:
+        body = {key: value for key, value in event.body.items() if key != "message"}
+        for key in ("step", "name"):
+            if key in body:
+                body[key] = called.get(body[key], body[key])
+        if "steps" in body:
+            body["steps"] = [
+                {k: called.get(v, v) if k == "name" else v for k, v in step.items() if k != "message"}
+                for step in body["steps"]
+            ]
+        found.append({"kind": str(event.kind), "seq": event.seq, **body})
+    return found
+
+
+@pytest.mark.parametrize("recording", OWN, ids=name)
+def test_steps_are_told_by_the_names_that_a_person_gave_them(recording: Recording):
+    called = {step: f"步骤 {step}" for step in recording.steps()}
+    plain = run(recording.steps(), stream(recording))
+    seen = [_renamed(each, called) for each in stream(recording)]
+    state, events = run(list(called.values()), seen)
+    assert _without_words(events, {}) == _without_words(plain[1], called)
+    assert [called[step.name] for step in plain[0].steps] == [step.name for step in state.steps]
+    assert state.cursors_in_workflow == plain[0].cursors
+    assert stored(state) == state

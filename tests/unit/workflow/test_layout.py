@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from tests.unit.workflow.sample_tasks import rendered, spec, step, task
@@ -49,9 +51,12 @@ def test_without_a_storage_class_it_is_refused(fields):
     assert _codes(_shared(**fields)) == [("taskSpec.volumes[0]", "shared-volume")]
 
 
-def test_a_step_named_as_argos_own_container_keeps_the_steps_apart():
+def test_a_step_named_as_argos_own_container_gets_another_name():
     given = task(step("wait", volume_mounts=MOUNT), step("b", volume_mounts=MOUNT), volumes=WORK)
-    assert _codes(given) == [("taskSpec.volumes[0]", "shared-volume")]
+    (root,) = spec(given)["templates"]
+    made, other = (container["name"] for container in root["containerSet"]["containers"])
+    assert made.startswith("wait-")
+    assert other == "b"
 
 
 def test_the_layout_dag_is_kept_when_asked_for():
@@ -64,7 +69,6 @@ def test_the_layout_pod_is_refused_step_by_step():
     assert _codes(given, layout="pod") == [
         ("taskSpec.steps[0].timeout", "pod-layout"),
         ("taskSpec.steps[1].onError", "pod-layout"),
-        ("taskSpec.steps[1].name", "pod-layout"),
     ]
     assert _layout(task(step("a"), step("b")), layout="pod") == "pod"
 
@@ -80,13 +84,21 @@ def test_containers_wait_for_the_one_before():
     assert [c["args"] for c in containers] == [["/codo/script"]] * 3
 
 
-def test_a_name_that_argo_takes_no_dag_task_by_is_refused():
-    given = task(step("0"), step("1st"))
-    with pytest.raises(Untranslatable) as caught:
-        rendered(given, layout="dag")
-    assert [(fault.path, fault.code) for fault in caught.value.faults] == [
-        ("taskSpec.steps[0].name", "dag-layout"),
-        ("taskSpec.steps[1].name", "dag-layout"),
+def test_names_that_argo_does_not_take_are_made_and_the_persons_are_kept():
+    given = task(
+        step("0"), step("checkout code"), step("拉取代码"), step("Step_1"), step("step 1"), step("ok")
+    )
+    workflow = rendered(given, layout="dag").workflow
+    root = next(t for t in workflow["spec"]["templates"] if "dag" in t)
+    made = [node["name"] for node in root["dag"]["tasks"]]
+    originals = json.loads(workflow["metadata"]["annotations"]["codo.dev/step-names"])
+    assert [originals.get(name, name) for name in made] == [step.name for step in given.steps]
+    assert root["dag"]["target"] == " ".join(made)
+    labels = [
+        t["metadata"]["labels"]["codo.dev/step"] for t in workflow["spec"]["templates"] if "dag" not in t
     ]
-    rendered(task(step("0")), layout="dag")
-    rendered(given, layout="pod")
+    assert labels == made
+    assert (
+        "codo.dev/step-names"
+        not in rendered(task(step("0")), layout="dag").workflow["metadata"]["annotations"]
+    )

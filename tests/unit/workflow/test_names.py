@@ -9,6 +9,7 @@ from translator.workflow.names import (
     entrypoint_name,
     files_name,
     label_value,
+    made_names,
     shard,
     workflow_name,
 )
@@ -88,3 +89,25 @@ def test_a_legal_label_value_stays(text):
 )
 def test_the_entrypoint_has_no_steps_name(steps, name):
     assert entrypoint_name(steps) == name
+
+
+LEGAL = st.sampled_from(["build", "step-1", "a" * 63, "wait", "init", "0", "1st", "main"])
+PERSONS = st.lists(LEGAL | st.text(min_size=1, max_size=63), min_size=1, max_size=8, unique=True)
+
+
+@given(PERSONS, st.booleans())
+def test_every_step_gets_a_name_of_its_own_that_argo_takes(steps, one_pod):
+    made = made_names(steps, one_pod=one_pod)
+    assert len(set(made)) == len(steps)
+    for name in made:
+        assert NAME.fullmatch(name)
+        assert len(name) <= 63
+        assert name not in ("wait", "init") if one_pod else len(steps) == 1 or not name[0].isdigit()
+    assert made_names(made, one_pod=one_pod) == made  # a name that Argo takes stays
+
+
+def test_a_name_that_somebody_has_given_is_not_made():
+    (made,) = made_names(["checkout code"], one_pod=False)
+    both = made_names(["checkout code", made], one_pod=False)
+    assert both[1] == made
+    assert both[0] != made

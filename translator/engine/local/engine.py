@@ -11,6 +11,7 @@ import asyncio
 import os
 import uuid
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, MutableMapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,10 +19,12 @@ from translator.engine.local.folder import EngineFolder, default_root
 from translator.engine.local.here import HereRunner
 from translator.engine.local.manifest import read_plan
 from translator.engine.local.oci import OciRunner
+from translator.engine.local.plan import Plan
 from translator.engine.local.refusal import Notice
 from translator.engine.local.run import Run
 from translator.engine.local.runner import Runner
 from translator.errors import PermanentError
+from translator.observe.nodes import step_names
 from translator.observe.observation import (
     AttemptRef,
     Holding,
@@ -110,7 +113,15 @@ class LocalEngine:
         Raises:
             PermanentError: the Workflow cannot be run here truthfully.
         """
-        return self._runner.examine(read_plan(rendered))
+        return self._notices(rendered, read_plan(rendered))
+
+    def _notices(self, rendered: Rendered, plan: Plan) -> list[Notice]:
+        """What will differ, by the steps' names in the task."""
+        called = step_names(rendered.workflow)
+        return [
+            replace(notice, step=called.get(notice.step, notice.step))
+            for notice in self._runner.examine(plan)
+        ]
 
     async def submit(self, rendered: Rendered) -> WorkflowRef:
         """Run a Workflow, unless it runs already.
@@ -129,7 +140,7 @@ class LocalEngine:
                 )
             return WorkflowRef(*key, known.uid)
         plan = read_plan(rendered)
-        notices = self._runner.examine(plan)
+        notices = self._notices(rendered, plan)
         ref = WorkflowRef(*key, str(uuid.uuid4()))
         if self._on_notice is not None:
             for notice in notices:

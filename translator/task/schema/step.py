@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from translator.task.document import MAX_BYTES
 from translator.task.image import image_fault
-from translator.task.names import Fault, label_fault
+from translator.task.names import Fault, step_name_fault
 from translator.task.schema.fields import COMPUTE_RESOURCES, ENV, timeout
 from translator.task.schema.kinds import mapping, said, sequence, text
 from translator.task.schema.security import CONTAINER_SECURITY_CONTEXT
@@ -49,9 +49,9 @@ STEP = mapping(
             "镜像拉取策略。标签为 latest 时默认 Always，否则默认 IfNotPresent。",
         ),
         "name": said(
-            text(required=True, find=label_fault),
-            "The step's name, once in a task: lower-case letters, digits and hyphens.",
-            "步骤名称，任务内唯一：小写字母、数字和连字符。",
+            text(required=True, find=step_name_fault),
+            "The step's name: any text of at most 63 characters, once in a task.",
+            "步骤名称：任意文本，最多 63 个字符，任务内唯一。",
         ),
         "onError": said(
             text(allowed=("continue", "stopAndFail")),
