@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
+from rich.cells import cell_len, set_cell_size
+
 from translator.cli.terminal import shown
 
 if TYPE_CHECKING:
@@ -61,7 +63,7 @@ class PlainDisplay:
     """Plain lines, for files, pipes and CI."""
 
     def __init__(self, steps: list[str]) -> None:
-        self._width = max(map(len, steps), default=0)
+        self._width = max(map(cell_len, steps), default=0)
         self._phase = ""
 
     def __enter__(self) -> Self:
@@ -78,7 +80,7 @@ class PlainDisplay:
         """Show an event."""
         match event["kind"]:
             case "log":
-                name = event["step"].ljust(self._width)
+                name = set_cell_size(event["step"], self._width)
                 sys.stdout.write("".join(f"{name} | {line}\n" for line in event["lines"]))
                 sys.stdout.flush()
             case "status" if "steps" in event:
@@ -107,7 +109,7 @@ class LiveDisplay:
 
         self._console: Console = Console(highlight=False)
         self._steps: dict[str, Fact] = {name: {"name": name, "phase": "Pending"} for name in steps}
-        self._width = max(map(len, steps), default=0)
+        self._width = max(map(cell_len, steps), default=0)
         self._live: Live | None = None
 
     def __enter__(self) -> Self:
@@ -155,7 +157,7 @@ class LiveDisplay:
         text = Text()
         for line in event["lines"]:
             # only colours are taken over from a line: other control sequences could rewrite the screen
-            text.append(f"{step.ljust(self._width)} | ", style=colour).append_text(
+            text.append(f"{set_cell_size(step, self._width)} | ", style=colour).append_text(
                 Text.from_ansi(line)
             ).append("\n")
         self._console.print(text, end="", soft_wrap=True)
