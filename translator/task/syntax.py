@@ -56,6 +56,10 @@ def syntax_problem(error: YAMLError, text: str) -> Problem:
     ):
         mark = error.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
+    # libyaml puts the end of a text behind a line end that the text may not have
+    lines = (text + "|").splitlines()
+    if line > len(lines):
+        line, column = len(lines), len(lines[-1])
     if "simple key" in (error.context or "") or "mapping values are not allowed" in complaint:
         missing = _missing_space(text, line)
         if missing is not None:

@@ -120,6 +120,13 @@ def test_many_faults_are_told_in_bounded_time_and_space(text):
     assert sum(len(p.text("f")) for p in problems) < 1_000_000
 
 
+@pytest.mark.parametrize(("end", "place"), [("", (2, 6)), ("\n", (3, 1))])
+def test_what_is_not_closed_at_the_end_has_a_place_in_the_text(end, place):
+    """Without a line end the place was on a line that is not there; found by the fuzzer."""
+    problem = only(parse_task(f"a: 1\nb: {{c{end}", task_id="t"))
+    assert (problem.line, problem.column) == place
+
+
 def test_what_a_terminal_would_obey_is_escaped():
     problem = only(parse_task('"\\e[31m\\nred": 1', task_id="t"))
     assert problem.text("f").isprintable()
