@@ -22,8 +22,8 @@ WATCHED = {("list", "workflows"), ("watch", "workflows"), ("list", "pods"), ("wa
 REAPED = {("list", "configmaps")}
 """What `reaper.py` lists besides: the same."""
 
-ADMINISTRATORS = {("create", "localsubjectaccessreviews"), ("get", "namespaces")}
-"""What `doctor` asks where it may."""
+ADMINISTRATORS = {("create", "localsubjectaccessreviews"), ("get", "namespaces"), ("create", "pods")}
+"""What `doctor` asks where it may, and `validate --server` with the rights of whoever calls it."""
 
 EVERYBODY = {
     ("create", "selfsubjectaccessreviews"),
