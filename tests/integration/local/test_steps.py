@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
+import signal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -54,6 +56,20 @@ async def test_a_step_that_may_fail_does_not_hide_the_failure_before_it(plain: L
     told = await watch(plain, await plain.submit(dag(build, notify)))
     assert told.phase == "Failed"
     assert told.node("notify")[0] == "Omitted"
+
+
+async def test_a_step_inherits_no_ignored_signal_and_no_umask(plain: LocalEngine):
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGHUP, signal.SIGINT)}
+    umask = os.umask(0o077)
+    try:
+        source = "umask; grep SigIgn /proc/$$/status | tr -d 'SigIgn:0\\t'; kill -HUP $$; echo never"
+        told = await watch(plain, await plain.submit(dag(script("a", source))))
+    finally:
+        os.umask(umask)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert told.lines == {"a": ["0022", ""]}
+    assert told.node("a") == ("Failed", "main: Error (exit code 129)", "129")
 
 
 async def test_a_step_ends_at_its_timeout(plain: LocalEngine):
