@@ -12,7 +12,9 @@ What is left out, since the machine's own programs show there and not the engine
 - ``echo`` with backslashes, and messages of the shell itself: dash here, busybox there;
 - tracebacks of Python: they hold the script's path and differ between versions;
 - paths in output: without bubblewrap the local engine moves what is mounted;
-- programs that are not there: the local engine refuses them before anything runs.
+- programs that are not there by a plain name: the local engine refuses them before anything runs. Those that
+  a variable, the working directory or a volume would hold are here;
+- a link in place of the context's file: it leads elsewhere in Argo's own container.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import json
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import yaml
@@ -34,6 +37,31 @@ VARIABLES = ("V1", "V2", "v3", "codo_p", "codo_q", "codo_password")
 
 KEYS = ("a", "b", "k.x", "ключ")
 """Of the context."""
+
+LEFT = (
+    *(
+        b"",
+        b";",
+        b"!over",
+        b"!foreign",
+        b"x",
+        b";141=142",
+        b";141=142\n",
+        b"\xff\xfe\x00\xc3",
+        b"\n",
+        b"=;;=9",
+    ),
+    *(
+        b"{{=1+1}}|{{workflow.name}}",
+        b'{{=sprig.repeat(100000000,"a")}}',
+        b"{{={{=1+1}}}}",
+        b'"}]},{"x":"{{=1+1}}\\',
+    ),
+)
+"""What a step may leave in place of a context."""
+
+LEFT_BYTES = (2622, 32_768, 32_769, 120_000, 1_000_000)
+"""How much of one byte it may leave. (What does not compress makes the Workflow too large.)"""
 
 FRAGMENTS = (
     *(
@@ -134,12 +162,14 @@ class RandomTask:
         return shlex.join(words)
 
 
+@cache
 def texts(most: int = 4) -> st.SearchStrategy[str]:
     """One line of text."""
     printable = st.characters(min_codepoint=32, max_codepoint=0x2FFF, exclude_categories=["C", "Z"])
     return st.lists(st.one_of(st.sampled_from(FRAGMENTS), printable), max_size=most).map("".join)
 
 
+@cache
 def values() -> st.SearchStrategy[str]:
     """Text that may have line breaks, for variables, parameters and the context."""
     return st.one_of(texts(), st.lists(texts(2), min_size=2, max_size=3).map("\n".join))
@@ -148,6 +178,7 @@ def values() -> st.SearchStrategy[str]:
 # What a step does.
 
 
+@cache
 def statements(*, codo: bool, shared: bool) -> st.SearchStrategy[Statement]:
     """What a step may do and go on.
 
@@ -163,10 +194,12 @@ def statements(*, codo: bool, shared: bool) -> st.SearchStrategy[Statement]:
         st.sampled_from([2, 30, 1000, 6000]).map(_many),
         st.sampled_from([100, 4096, 16383, 16384, 16385, 40_000, 300_000]).map(_long),
         st.sampled_from([_PAUSE, _STDIN, _BACKGROUND, _SILENT_BACKGROUND, _SUBSHELL, _DOLLARS]),
+        st.sampled_from([_MISSING, _UMASK]),
     ]
     if codo:
         keys = st.sampled_from(KEYS)
         kinds += [st.builds(_set_context, keys, values()), keys.map(_get_context), keys.map(_get_context)]
+        kinds += [keys.map(_ask_context), st.one_of(st.sampled_from(LEFT).map(_leave), _left_bytes())]
     if shared:
         kinds += [texts().map(_append), st.just(_READ)]
     return st.one_of(kinds)
@@ -220,6 +253,38 @@ def _get_context(key: str) -> Statement:
     )
 
 
+def _ask_context(key: str) -> Statement:
+    """As a person would, who reads why there is none."""
+    return Statement(
+        f"codo get-context {shlex.quote(key)} || printf 'none\\n'",
+        f"if call(['codo', 'get-context', {key!r}]): put(b'none\\n')",
+        stderr=True,
+    )
+
+
+_ASK = ": codo; "
+"""The steps get ``codo``, and the file's name, where one of them mentions it."""
+
+
+def _leave(data: bytes) -> Statement:
+    octal = "".join(f"{chr(92)}0{byte:03o}" for byte in data)
+    return Statement(
+        f"{_ASK}printf %b '{octal}' >\"$CODO_CONTEXT_FILE\"",
+        f"open(os.environ['CODO_CONTEXT_FILE'], 'wb').write({data!r})  # codo",
+    )
+
+
+@cache
+def _left_bytes() -> st.SearchStrategy[Statement]:
+    def leave(size: int, byte: str) -> Statement:
+        return Statement(
+            f"{_ASK}head -c {size} /dev/zero | tr '\\000' '{byte}' >\"$CODO_CONTEXT_FILE\"",
+            f"open(os.environ['CODO_CONTEXT_FILE'], 'w').write({byte!r} * {size})  # codo",
+        )
+
+    return st.builds(leave, st.sampled_from(LEFT_BYTES), st.sampled_from("1x"))
+
+
 def _append(text: str) -> Statement:
     return Statement(
         f"printf '%s\\n' {shlex.quote(text)} >>\"$SHARED/file\"",
@@ -232,6 +297,11 @@ _READ = Statement(
     "name = os.environ['SHARED'] + '/file'\n"
     "put(open(name, 'rb').read() if os.path.exists(name) else b'no file\\n')",
 )
+_MISSING = Statement(
+    "no-such-program 2>/dev/null || printf 'code %s\\n' \"$?\"",
+    "try: call(['no-such-program'])\nexcept FileNotFoundError: put(b'code 127\\n')",
+)
+_UMASK = Statement("umask", "put(b'%04o\\n' % os.umask(0))")
 _PAUSE = Statement("sleep 0.3", "time.sleep(0.3)")
 _STDIN = Statement("wc -c </dev/stdin | tr -d ' '", "put(b'%d\\n' % len(sys.stdin.buffer.read()))")
 _BACKGROUND = Statement(
@@ -247,6 +317,7 @@ _SUBSHELL = Statement(
 _DOLLARS = Statement("printf '<%s>\\n' \"$$\" | tr -d 0-9", "put(b'<>\\n')")
 
 
+@cache
 def ends() -> st.SearchStrategy[Statement]:
     """How a step may end."""
     codes = st.sampled_from([0, 1, 2, 3, 9, 64, 125, 126, 127, 128, 129, 137, 143, 254, 255])
@@ -307,16 +378,82 @@ PYTHONS = ("#!/usr/bin/env python3\n", "#!/bin/python3\n", "#!/bin/python3.9\n",
 NAMES = ("a", "b", "build", "notify", "main", "x-1", "0", "task", "deploy-to-all-of-the-machines", "z9", "s1")
 
 
+@cache
 def env() -> st.SearchStrategy[list[dict[str, Any]]]:
     """Variables of one layer; a name may be there twice."""
-    absent = {"configMapKeyRef": {"name": "nobody-made-this", "key": "k", "optional": True}}
+    nobody = {"name": "nobody-made-this", "key": "k", "optional": True}
+    absent = [{"configMapKeyRef": nobody}, {"secretKeyRef": nobody}]
     variable = st.one_of(
         st.builds(
             lambda name, value: {"name": name, "value": value}, st.sampled_from(VARIABLES[:3]), values()
         ),
-        st.sampled_from(VARIABLES[:3]).map(lambda name: {"name": name, "valueFrom": absent}),
+        st.builds(
+            lambda name, source: {"name": name, "valueFrom": source},
+            st.sampled_from(VARIABLES[:3]),
+            st.sampled_from(absent),
+        ),
+        st.sampled_from(VARIABLES[:3]).map(lambda name: {"name": name}),
     )
     return st.lists(variable, max_size=3)
+
+
+@cache
+def resources() -> st.SearchStrategy[dict[str, Any]]:
+    """What the step may use: enough, since the local engine gives no limits."""
+    amounts = st.fixed_dictionaries(
+        {}, optional={"cpu": st.sampled_from(["1", "500m", 1]), "memory": st.sampled_from(["200Mi", "1G"])}
+    )
+    asked = st.fixed_dictionaries(
+        {}, optional={"cpu": st.just("10m"), "memory": st.sampled_from(["16Mi", 20_000_000])}
+    )
+    return st.fixed_dictionaries({}, optional={"limits": amounts, "requests": asked})
+
+
+SECURITY = (
+    {"allowPrivilegeEscalation": False},
+    {"capabilities": {"drop": ["ALL"]}},
+    {"readOnlyRootFilesystem": True},
+    {"runAsNonRoot": False, "seccompProfile": {"type": "RuntimeDefault"}},
+)
+"""What changes nothing for our steps."""
+
+_TERM = {"key": "kubernetes.io/os", "operator": "In", "values": ["linux"]}
+POD = {
+    "affinity": {
+        "nodeAffinity": {
+            "preferredDuringSchedulingIgnoredDuringExecution": [
+                {"weight": 1, "preference": {"matchExpressions": [_TERM]}}
+            ]
+        }
+    },
+    "automountServiceAccountToken": False,
+    "dnsConfig": {"searches": ["a.example"], "options": [{"name": "ndots", "value": "2"}]},
+    "dnsPolicy": "Default",
+    "enableServiceLinks": False,
+    "hostAliases": [{"ip": "10.9.8.7", "hostnames": ["a.example"]}],
+    "hostNetwork": False,
+    "imagePullSecrets": [{"name": "nobody-made-this"}],
+    "nodeSelector": {"kubernetes.io/os": "linux"},
+    "schedulerName": "default-scheduler",
+    "securityContext": {"fsGroup": 2000, "runAsNonRoot": False},
+    "tolerations": [{"key": "a", "operator": "Equal", "value": "b", "effect": "NoSchedule"}],
+    "topologySpreadConstraints": [
+        {
+            "maxSkew": 1,
+            "topologyKey": "kubernetes.io/hostname",
+            "whenUnsatisfiable": "ScheduleAnyway",
+            "labelSelector": {"matchLabels": {"a": "b"}},
+        }
+    ],
+}
+"""Fields of podTemplate that change nothing for our steps."""
+
+NOT_COVERED = {
+    "priorityClassName": "a class that a cluster need not have",
+    "runtimeClassName": "a class that a cluster need not have",
+    "serviceAccountName": "an account that the policy has to allow, and that means nothing here",
+}
+"""Fields of the task schema that no random task has → why."""
 
 
 @dataclass(frozen=True)
@@ -338,7 +475,11 @@ def _step(draw: Callable[..., Any], around: _Around) -> tuple[dict[str, Any], bo
     if around.layout == "dag":
         hangs = draw(st.sampled_from([False] * 7 + [True]))
         if hangs or draw(st.booleans()):
-            step["timeout"] = "3s" if hangs else draw(st.sampled_from(["10m", "90s", "1h0.5m"]))
+            step["timeout"] = (
+                draw(st.sampled_from(["3s", "4.5s"]))
+                if hangs
+                else draw(st.sampled_from(["10m", "90s", "1h0.5m"]))
+            )
         if draw(st.booleans()):
             step["onError"] = draw(st.sampled_from(["continue", "stopAndFail"]))
     end = HANG if hangs else draw(ends())
@@ -365,24 +506,50 @@ def _step(draw: Callable[..., Any], around: _Around) -> tuple[dict[str, Any], bo
         step["args"] = draw(st.lists(values(), min_size=1, max_size=3))
     else:
         mixed = False
-        step["command"] = draw(_programs(around.codo))
-    if draw(st.booleans()):
-        step["env"] = draw(env())
+        step["command"] = draw(_programs(around.codo, shared))
+    step |= draw(_more())
     if shared:
-        step["volumeMounts"] = [{"name": "work", "mountPath": "/mnt/work"}]
+        step["volumeMounts"] = draw(_mounts())
         step["env"] = [*step.get("env", []), {"name": "SHARED", "value": "/mnt/work"}]
     if draw(st.sampled_from([False, False, False, True])):
         step["workingDir"] = "/mnt/work" if shared else "/opt/differential"
     return step, mixed
 
 
-def _programs(codo: bool) -> st.SearchStrategy[list[str]]:
+@cache
+def _more() -> st.SearchStrategy[dict[str, Any]]:
+    """Fields that a step may have or not."""
+    seldom = st.one_of(st.just({}), st.sampled_from(SECURITY))
+    return st.fixed_dictionaries(
+        {}, optional={"env": env(), "computeResources": resources(), "securityContext": seldom}
+    )
+
+
+@cache
+def _mounts() -> st.SearchStrategy[list[dict[str, Any]]]:
+    """The volume ``work`` at ``/mnt/work``, and maybe again to be read only."""
+    place = st.fixed_dictionaries(
+        {"name": st.just("work"), "mountPath": st.just("/mnt/work")},
+        optional={"subPath": st.sampled_from(["sub", "sub/dir"])},
+    )
+    again = st.fixed_dictionaries(
+        {"name": st.just("work"), "mountPath": st.just("/mnt/again/"), "readOnly": st.just(True)}
+    )
+    return st.builds(lambda one, more: [one, *more], place, st.lists(again, max_size=1))
+
+
+@cache
+def _programs(codo: bool, shared: bool) -> st.SearchStrategy[list[str]]:
     """Commands without a shell."""
     kinds = [
         st.sampled_from([["true"], ["false"], ["cat"], ["sleep", "0.2"], ["sh", "-c", ""]]),
         st.lists(texts(), min_size=1, max_size=3).map(lambda words: ["printf", "[%s]\\n", *words]),
         st.just(["printf", "%s\\n", "$(V1)", "$$(V2)", "$(codo_p)"]),
+        # programs that are not there
+        st.sampled_from([["$(nobody)"], ["$(V1)", "x"], ["./none"], ["none/at/all", "x"]]),
     ]
+    if shared:
+        kinds.append(st.sampled_from([["/mnt/work/none"], ["/mnt/work"], ["/mnt/again/none", "x"]]))
     if codo:
         kinds += [
             st.builds(
@@ -393,6 +560,7 @@ def _programs(codo: bool) -> st.SearchStrategy[list[str]]:
     return st.one_of(kinds)
 
 
+@cache
 def params() -> st.SearchStrategy[dict[str, Any]]:
     """``scriptParams``; that called password is secret, and its value masked."""
     plain = st.one_of(values(), st.booleans(), st.integers(-(10**20), 10**20), st.just(1.5), st.none())
@@ -403,13 +571,16 @@ def params() -> st.SearchStrategy[dict[str, Any]]:
 @st.composite
 def tasks(draw: Callable[..., Any]) -> RandomTask:
     """A task that both engines run."""
-    layout = draw(st.sampled_from(["pod", "dag"]))
+    layout = draw(st.sampled_from(["pod", "dag", "auto"]))
     codo = draw(st.booleans())
     volume = draw(st.sampled_from([False, False, True]))
+    # auto: in one pod where steps share a volume, which takes what one pod takes
+    as_layout = ("pod" if volume else "dag") if layout == "auto" else layout
     most = draw(st.sampled_from([2, 3, 3, 4, 8]))
-    named = st.tuples(st.sampled_from(NAMES), _step(_Around(layout, codo, volume)))
-    drawn = draw(st.lists(named, min_size=1, max_size=most, unique_by=lambda one: one[0]))
-    if layout == "dag":
+    named = st.tuples(st.sampled_from(NAMES), _step(_Around(as_layout, codo, volume)))
+    least = draw(st.sampled_from([1, 1, 2, most]))
+    drawn = draw(st.lists(named, min_size=least, max_size=most, unique_by=lambda one: one[0]))
+    if layout != "pod":
         # Argo takes such a name only where no task depends on another, and so does the translation
         drawn = [one for one in drawn if not one[0][0].isdigit()] or drawn[:1]
     names = [name for name, _ in drawn]
@@ -419,6 +590,9 @@ def tasks(draw: Callable[..., Any]) -> RandomTask:
         # only one pod can share an emptyDir
         for mount, name in ((one, step["name"]) for step in steps for one in step.get("volumeMounts", ())):
             mount["name"] = f"work-{name}"
+    pod: dict[str, Any] = {"env": draw(env())} if draw(st.booleans()) else {}
+    for name in draw(st.lists(st.sampled_from(sorted(POD)), max_size=3, unique=True)):
+        pod[name] = POD[name]
     timeout = draw(st.sampled_from([None, None, 600, 900]))
     if draw(st.sampled_from([False] * 39 + [True])):
         # the task's deadline, in the first step: when a later one starts is the cluster's to decide
@@ -429,12 +603,16 @@ def tasks(draw: Callable[..., Any]) -> RandomTask:
     spec: dict[str, Any] = {"displayName": draw(st.sampled_from(["t", "中文 name"])), "steps": steps}
     volumes = {mount["name"] for step in steps for mount in step.get("volumeMounts", ())}
     if volumes:
-        spec["volumes"] = [{"name": name, "emptyDir": {}} for name in sorted(volumes)]
+        kinds = st.sampled_from([{}, {"sizeLimit": "50Mi"}, {"medium": "Memory", "sizeLimit": "8Mi"}])
+        declared = [{"name": name, "emptyDir": draw(kinds)} for name in sorted(volumes)]
+        (pod if draw(st.booleans()) else spec)["volumes"] = declared
     data: dict[str, Any] = {"taskSpec": spec}
     if draw(st.booleans()):
         spec["description"] = draw(values())
-    if draw(st.booleans()):
-        data["podTemplate"] = {"env": draw(env())}
+    if pod:
+        data["podTemplate"] = pod
+    if draw(st.sampled_from([False, False, True])):
+        data["computeResources"] = draw(resources())
     if draw(st.sampled_from([False, False, True])):
         data["timeout"] = draw(st.sampled_from(["15m", "1h"]))
     return RandomTask(data, draw(params()), timeout, layout, frozenset(mixed))

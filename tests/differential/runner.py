@@ -67,7 +67,7 @@ class Side:
             params=params,
         )
         assert parsed.task is not None, f"the generator made no task: {parsed.problems}\n{task.text}"
-        options = Options(layout="pod" if task.layout == "pod" else "dag")
+        options = Options(layout=task.layout)
         rendered = translate(parsed.task, attempt=1, options=options, template=load_template())
         events: list[Mapping[str, Any]] = []
         async with self.slots, asyncio.timeout(LONGEST_S):

@@ -11,10 +11,13 @@ from pathlib import Path
 import pytest
 
 from tests.differential.comparison import Observed, differences
-from tests.differential.generator import HANG_S, RandomTask
+from tests.differential.generator import HANG_S, NOT_COVERED, POD, RandomTask
 from tests.differential.runner import LOCAL_PATH, Differential, Side, compare, generate, report, smallest
 from translator.engine.local.engine import LocalEngine
 from translator.observe.observation import WorkflowRef
+from translator.task.schema.pod_template import POD_TEMPLATE
+from translator.task.schema.step import STEP
+from translator.task.schema.task import TASK
 from translator.workflow.rendered import Rendered
 
 SEED = 7
@@ -53,6 +56,16 @@ def test_a_seed_makes_the_same_tasks() -> None:
     assert [task.key for task in made] == [task.key for task in generate(10, SEED)]
     assert len({task.key for task in made}) == 10
     assert [task.key for task in made] != [task.key for task in generate(10, SEED + 1)]
+
+
+def test_every_field_of_a_task_is_tried_or_has_a_reason() -> None:
+    known = {*TASK, *TASK["taskSpec"]["schema"], *STEP["schema"], *POD_TEMPLATE["schema"]}
+    tried = {*POD}
+    for task in generate(25, SEED):
+        spec = task.data["taskSpec"]
+        tried |= {*task.data, *task.data.get("podTemplate", ()), *spec}
+        tried |= {name for step in spec["steps"] for name in step}
+    assert known - tried == set(NOT_COVERED)
 
 
 def test_the_smallest_form_keeps_what_differs() -> None:
