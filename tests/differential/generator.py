@@ -14,6 +14,8 @@ What is left out, since the machine's own programs show there and not the engine
 - paths in output: without bubblewrap the local engine moves what is mounted;
 - programs that are not there by a plain name: the local engine refuses them before anything runs. Those that
   a variable, the working directory or a volume would hold are here;
+- the umask: Argo's executor begins a step with 0, the local engine with 022, since what a step writes outside
+  of its folders stays on this machine;
 - a link in place of the context's file: it leads elsewhere in Argo's own container.
 """
 
@@ -194,7 +196,7 @@ def statements(*, codo: bool, shared: bool) -> st.SearchStrategy[Statement]:
         st.sampled_from([2, 30, 1000, 6000]).map(_many),
         st.sampled_from([100, 4096, 16383, 16384, 16385, 40_000, 300_000]).map(_long),
         st.sampled_from([_PAUSE, _STDIN, _BACKGROUND, _SILENT_BACKGROUND, _SUBSHELL, _DOLLARS]),
-        st.sampled_from([_MISSING, _UMASK]),
+        st.just(_MISSING),
     ]
     if codo:
         keys = st.sampled_from(KEYS)
@@ -301,7 +303,6 @@ _MISSING = Statement(
     "no-such-program 2>/dev/null || printf 'code %s\\n' \"$?\"",
     "try: call(['no-such-program'])\nexcept FileNotFoundError: put(b'code 127\\n')",
 )
-_UMASK = Statement("umask", "put(b'%04o\\n' % os.umask(0))")
 _PAUSE = Statement("sleep 0.3", "time.sleep(0.3)")
 _STDIN = Statement("wc -c </dev/stdin | tr -d ' '", "put(b'%d\\n' % len(sys.stdin.buffer.read()))")
 _BACKGROUND = Statement(
