@@ -62,7 +62,7 @@ LEFT = (
 )
 """What a step may leave in place of a context."""
 
-LEFT_BYTES = (2622, 32_768, 32_769, 120_000, 1_000_000)
+LEFT_BYTES = (2622, 32_768, 32_769, 120_000, 1_000_000, 1_400_000, 3_000_000)
 """How much of one byte it may leave. (What does not compress makes the Workflow too large.)"""
 
 FRAGMENTS = (
