@@ -32,7 +32,12 @@ _STARTED: Final = (b'"waiting for signals"', _WAITS)
 _EXITED: Final = b'"sub-process exited"'
 _EXIT_STATUS: Final = re.compile(rb"Error: exit status (\d+)$")
 _ERROR: Final = b"Error: "
-_NEVER_RAN: Final = (b"Error: failed to find name in PATH: ", b'Error: dependency "')
+_NEVER_RAN: Final = (
+    b"Error: failed to find name in PATH: ",
+    b'Error: dependency "',
+    # the step's time was over before the executor had started its process
+    b"Error: failed to start command: ",
+)
 
 # a line of an older log that a user prints may look like the executor's, but was not written just now
 _STALE: Final = timedelta(seconds=60)

@@ -158,8 +158,14 @@ def test_what_only_looks_like_the_executors_stays(line):
     assert user((T0, STARTED), (T0, line), (T1, "x")) == [line, "x"]
 
 
-def test_a_process_that_never_ran_wrote_nothing():
-    why = 'failed to find name in PATH: exec: "/bin/nosuch": stat /bin/nosuch: no such file or directory'
+@pytest.mark.parametrize(
+    "why",
+    [
+        'failed to find name in PATH: exec: "/bin/nosuch": stat /bin/nosuch: no such file or directory',
+        "failed to start command: context canceled",
+    ],
+)
+def test_a_process_that_never_ran_wrote_nothing(why):
     assert user((T0, f"Error: {why}"), (T0, why), exit_code=64) == []
     # said once, it is a process that ran
     assert user((T0, f"Error: {why}"), exit_code=64) == [f"Error: {why}"]

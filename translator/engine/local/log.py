@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from translator.observe.observation import LogLines
 
 READ = 256 * 1024
 """Bytes that are read at once, and that one observation holds at most (and the rest of a line)."""
+LARGEST_PIPE = 1 << 20
+"""Bytes that a pipe holds at most (pipe(7), /proc/sys/fs/pipe-max-size)."""
 AHEAD = 16 * 1024 * 1024
 """Bytes that a step may be ahead of its follower."""
 
@@ -61,6 +64,11 @@ class StepLog:
                     self.size += len(data)
                     self._changed()
                     await self._wait_for_room()
+        except asyncio.CancelledError:
+            # the loop may have been late for longer than the grace: the pipe holds what was written in time
+            with suppress(BlockingIOError), self.path.open("ab", buffering=0) as file:
+                self.size += file.write(os.read(pipe, LARGEST_PIPE))
+            raise
         finally:
             loop.remove_reader(pipe)
             os.close(pipe)

@@ -230,6 +230,7 @@ class Run:
                 done.result()
         finally:
             pump.cancel()
+            await asyncio.wait([pump])  # it takes what the pipe still holds
             self._processes.pop(container.step, None)
             log.end()
         return outcome(ended, container, invocation.program, self._stopped), placement

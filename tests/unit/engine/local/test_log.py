@@ -33,6 +33,19 @@ async def test_what_a_pipe_brings_is_read_from_the_file(tmp_path: Path):
     assert reader.read() is None
 
 
+async def test_what_the_pipe_holds_when_the_grace_is_over_is_kept(tmp_path: Path):
+    log = StepLog(tmp_path / "log", bell)
+    reading, writing = os.pipe()
+    pump = asyncio.create_task(log.pump(reading))
+    await asyncio.sleep(0)
+    # the loop was late: it hears of the line and of the end of the grace at once
+    os.write(writing, b"last\n")
+    pump.cancel()
+    await asyncio.wait([pump])
+    os.close(writing)
+    assert (log.path.read_bytes(), log.size) == (b"last\n", 5)
+
+
 async def test_a_cursor_resumes_between_lines(tmp_path: Path):
     log = StepLog(tmp_path / "log", bell)
     log.path.write_bytes(b"one\ntwo\n")
