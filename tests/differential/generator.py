@@ -377,7 +377,10 @@ def _ended(data: bytes, needed: bool) -> bytes:
 
 SHEBANGS = ("", "#!/bin/sh\n", "#!/bin/sh -e\n", "#! /bin/sh  -eu \n")
 PYTHONS = ("#!/usr/bin/env python3\n", "#!/bin/python3\n", "#!/bin/python3.9\n", "#!/bin/python3 -u\n")
-NAMES = ("a", "b", "build", "notify", "main", "x-1", "0", "task", "deploy-to-all-of-the-machines", "z9", "s1")
+NAMES = (
+    *("a", "b", "build", "notify", "main", "x-1", "0", "task", "deploy-to-all-of-the-machines", "z9", "s1"),
+    *("checkout code", "拉取代码", "Step_1", "step 1", "wait", "{{workflow.name}}"),
+)
 
 
 @cache
@@ -496,6 +499,10 @@ def _step(draw: Callable[..., Any], around: _Around) -> tuple[dict[str, Any], bo
         step["script"] = draw(st.sampled_from(PYTHONS)) + _python(lines, whole_lines=mixed)
     elif kind == "sh":
         source = _sh(lines, whole_lines=mixed).replace("KILL_SELF", "$$")
+        words = draw(st.lists(values(), max_size=2))
+        if words:
+            step["args"] = words
+            source = "printf '[%s]\\n' \"$@\"\n" + source
         step["script"] = draw(st.sampled_from(SHEBANGS)) + source
     elif kind == "command":
         source = _sh(lines, whole_lines=mixed).replace("KILL_SELF", "$$$$")
@@ -582,16 +589,14 @@ def tasks(draw: Callable[..., Any]) -> RandomTask:
     named = st.tuples(st.sampled_from(NAMES), _step(_Around(as_layout, codo, volume)))
     least = draw(st.sampled_from([1, 1, 2, most]))
     drawn = draw(st.lists(named, min_size=least, max_size=most, unique_by=lambda one: one[0]))
-    if layout != "pod":
-        # Argo takes such a name only where no task depends on another, and so does the translation
-        drawn = [one for one in drawn if not one[0][0].isdigit()] or drawn[:1]
     names = [name for name, _ in drawn]
     steps = [{"name": name, **step} for name, (step, _) in drawn]
     mixed = {name for name, (_, both) in drawn if both}
     if layout == "dag":
         # only one pod can share an emptyDir
-        for mount, name in ((one, step["name"]) for step in steps for one in step.get("volumeMounts", ())):
-            mount["name"] = f"work-{name}"
+        for at, step in enumerate(steps):
+            for mount in step.get("volumeMounts", ()):
+                mount["name"] = f"work-{at}"
     pod: dict[str, Any] = {"env": draw(env())} if draw(st.booleans()) else {}
     for name in draw(st.lists(st.sampled_from(sorted(POD)), max_size=3, unique=True)):
         pod[name] = POD[name]
@@ -617,4 +622,7 @@ def tasks(draw: Callable[..., Any]) -> RandomTask:
         data["computeResources"] = draw(resources())
     if draw(st.sampled_from([False, False, True])):
         data["timeout"] = draw(st.sampled_from(["15m", "1h"]))
-    return RandomTask(data, draw(params()), timeout, layout, frozenset(mixed))
+    given = draw(params())
+    if draw(st.sampled_from([False, False, True])):
+        data |= {"taskID": "t", "require": {"fields": sorted(given)}}
+    return RandomTask(data, given, timeout, layout, frozenset(mixed))

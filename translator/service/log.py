@@ -13,20 +13,20 @@ from translator.observe.masking import Mask
 
 def to_stderr() -> None:
     """Have what a command logs on stderr, from warnings on: stdout is for data alone."""
-    usual = structlog.get_config()["processors"]
     structlog.configure(
-        processors=[_from_warnings_on, *(each for each in usual if each is not _from_warnings_on)],
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.stdlib.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+            ),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
         # whatever stderr is when a line is written
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+        cache_logger_on_first_use=False,
     )
-
-
-def _from_warnings_on(
-    _: object, method: str, event: structlog.typing.EventDict
-) -> structlog.typing.EventDict:
-    if method in ("debug", "info"):
-        raise structlog.DropEvent
-    return event
 
 
 def configure(level: str, hidden: Sequence[str] = ()) -> None:
@@ -67,5 +67,6 @@ def configure(level: str, hidden: Sequence[str] = ()) -> None:
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(root.level),
         logger_factory=structlog.stdlib.LoggerFactory(),
-        cache_logger_on_first_use=True,
+        # a logger that is kept would go on writing where it did before this was called
+        cache_logger_on_first_use=False,
     )

@@ -146,7 +146,7 @@ def test_braces_where_they_may_be_are_no_problem(tmp_path):
 def test_it_needs_neither_hera_nor_kubernetes():
     code = (
         "import sys; from translator.cli.validate import validate, Format\n"
-        f"validate([{str(MIN)!r}], Format.TEXT, None)\n"
+        f"validate([{str(MIN)!r}], Format.TEXT, None, server=False, namespace=None)\n"
         "print(*sorted({'hera', 'kubernetes', 'pydantic', 'aiohttp', 'fastapi'} & set(sys.modules)))"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
