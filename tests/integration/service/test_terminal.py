@@ -32,6 +32,7 @@ class Session:
         self.text = ""
         self.pid, self._terminal = pty.fork()
         if self.pid == 0:
+            os.chdir(environment["TMPDIR"])  # `processes` finds it by that
             os.execvpe(args[0], args, {**os.environ, **environment})
         os.set_blocking(self._terminal, False)
         asyncio.get_running_loop().add_reader(self._terminal, self._read)
@@ -109,13 +110,17 @@ async def test_what_a_task_prints_does_not_rule_the_terminal(terminal, round_):
 
 
 def processes(tmp_path):
-    """Those that have the test's folder in their command line or environment."""
+    """Those that have the test's folder in their command line or environment, or work in it.
+
+    A service shows its environment to nobody.
+    """
     found = {}
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue
         try:
-            told = (entry / "cmdline").read_bytes(), (entry / "environ").read_bytes()
+            told = [(entry / name).read_bytes() for name in ("cmdline", "environ")]
+            told.append(os.fsencode((entry / "cwd").readlink()))
         except OSError:
             continue
         if any(str(tmp_path).encode() in each for each in told):
