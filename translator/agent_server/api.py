@@ -16,6 +16,7 @@ from translator.agent_server.api_error import ApiError, handle_errors
 from translator.agent_server.body import BodyReader
 from translator.agent_server.desk import Desk
 from translator.agent_server.intake import Intake, submit_batch
+from translator.agent_server.middleware import EncodedSlashes, HeadAsGet
 from translator.agent_server.protocol import BATCH_PATH, INFO_PATH, TASK_TYPES
 from translator.errors import TranslatorError
 
@@ -56,6 +57,8 @@ def create_app(
         redirect_slashes=False,
     )
     handle_errors(app)
+    app.add_middleware(EncodedSlashes, below=(api_tasks.TASKS_PATH, api_tasks.LETTERS_PATH))
+    app.add_middleware(HeadAsGet)
     body = BodyReader(max_body, body_timeout)
     guard = [Depends(_token_check(token))]
 
@@ -65,7 +68,7 @@ def create_app(
         answers = await submit_batch(intake, await body.json(request))
         return JSONResponse([answer.as_json() for answer in answers])
 
-    @app.get(INFO_PATH, dependencies=guard)
+    @app.get(INFO_PATH, dependencies=guard, responses=openapi.GUARDED)
     async def agent_info() -> dict[str, Any]:
         """Who serves here."""
         return {"name": "translator", "version": __version__, "taskTypes": list(TASK_TYPES), **(info or {})}

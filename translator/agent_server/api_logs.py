@@ -16,6 +16,7 @@ from translator.agent_server.api_tasks import (
     Attempt,
     LastId,
     Limit,
+    TaskId,
     find_task,
     known_task,
 )
@@ -37,7 +38,7 @@ def router(desk: Desk) -> APIRouter:
 
     @api.get(TASKS_PATH + "/{task_id:path}/logs", response_model=None)
     async def logs(
-        task_id: str,
+        task_id: TaskId,
         after: After = "",
         limit: Limit = 1000,
         attempt: Attempt = None,

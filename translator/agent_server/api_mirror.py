@@ -15,13 +15,16 @@ from translator.agent_server.body import BodyReader
 from translator.agent_server.desk import Desk
 from translator.agent_server.following import LOOK_S, changed, has_ended
 from translator.agent_server.intake import Intake, submit_batch
-from translator.agent_server.json_text import MalformedError, unfit
+from translator.agent_server.json_text import Ambiguous, MalformedError, unfit
 from translator.agent_server.protocol import CALL_PATH, Refusal, TaskItem, parse_batch
 from translator.agent_server.protocol.fields import kind_of
+from translator.agent_server.protocol.http import known_fields
 
 NATIVE_PATH: Final = "/api/v1/manager/agent/task/cloud_native"
 
 ACTIONS: Final = ("submit", "terminate", "retry")
+
+_FIELDS: Final = {"action": "action", "taskid": "taskId"}
 
 
 def router(intake: Intake, desk: Desk, body: BodyReader, call_seconds: float) -> APIRouter:
@@ -65,13 +68,18 @@ def router(intake: Intake, desk: Desk, body: BodyReader, call_seconds: float) ->
         data = await body.json(request)
         if not isinstance(data, dict):
             raise MalformedError("not-an-object", f"the body must be an object, not {kind_of(data)}")
-        action = data.get("action")
+        fields, clashes = known_fields(data, _FIELDS)
+        if isinstance(data, Ambiguous) or clashes:
+            name = data.twice if isinstance(data, Ambiguous) else clashes[0]
+            raise MalformedError("duplicate-key", f"the key {name[:64]!r} is given twice")
+        action = fields.get("action")
         if action not in ACTIONS:
             raise MalformedError("unknown-action", f"action must be one of {', '.join(ACTIONS)}")
         if action == "submit":
-            item = {**{key: value for key, value in data.items() if key != "action"}, "taskType": "CloudTask"}
+            item = {key: value for key, value in data.items() if key.lower() not in {"action", "tasktype"}}
+            item["taskType"] = "CloudTask"
             return JSONResponse((await submit_batch(intake, [item]))[0].as_json())
-        task_id = data.get("taskId")
+        task_id = fields.get("taskId")
         if not isinstance(task_id, str) or not task_id or unfit(task_id):
             raise MalformedError("missing-task-id", "taskId must name a task")
         answer = await (desk.terminate(task_id) if action == "terminate" else desk.retry(task_id))

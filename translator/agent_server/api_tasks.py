@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal
+from urllib.parse import unquote
 
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from pydantic import AfterValidator
 
 from translator.agent_server import openapi
 from translator.agent_server.api_error import ApiError
@@ -21,6 +23,8 @@ LETTERS_PATH: Final = "/api/v1/dead-letters"
 Follow = Annotated[
     bool, Query(alias="follow", description="go on by server-sent events until the attempt has ended")
 ]
+TaskId = Annotated[str, AfterValidator(unquote)]
+"""As `translator.agent_server.middleware.EncodedSlashes` leaves it in a path."""
 Limit = Annotated[int, Query(ge=1, le=1000, description="how many at most")]
 _Before = Annotated[float | None, Query(allow_inf_nan=False, description="`next` of the page before")]
 After = Annotated[str, Query(max_length=40, description="`next` of the page before")]
@@ -46,7 +50,7 @@ def router(desk: Desk) -> APIRouter:
 
     @api.get(TASKS_PATH + "/{task_id:path}/events", response_model=None)
     async def events(
-        task_id: str,
+        task_id: TaskId,
         after: After = "",
         limit: Limit = 100,
         attempt: Attempt = None,
@@ -66,7 +70,7 @@ def router(desk: Desk) -> APIRouter:
 
     @api.get(TASKS_PATH + "/{task_id:path}/manifest", response_model=None)
     async def manifest(
-        task_id: str, form: Annotated[Literal["json", "yaml"], Query(alias="format")] = "json"
+        task_id: TaskId, form: Annotated[Literal["json", "yaml"], Query(alias="format")] = "json"
     ) -> Response:
         """The Kubernetes objects that the task's last attempt became."""
         try:
@@ -80,7 +84,7 @@ def router(desk: Desk) -> APIRouter:
         return JSONResponse({"apiVersion": "v1", "kind": "List", "items": objects})
 
     @api.get(TASKS_PATH + "/{task_id:path}")
-    async def one(task_id: str) -> JSONResponse:
+    async def one(task_id: TaskId) -> JSONResponse:
         """All about one task."""
         return JSONResponse(await known_task(desk, task_id))
 
@@ -90,7 +94,7 @@ def router(desk: Desk) -> APIRouter:
         return JSONResponse({"deadLetters": await desk.dead_letters()})
 
     @api.post(LETTERS_PATH + "/{task_id:path}/replay")
-    async def replay(task_id: str) -> JSONResponse:
+    async def replay(task_id: TaskId) -> JSONResponse:
         """Send a task's refused events again."""
         if not await desk.replay(task_id):
             raise ApiError(404, "not-found", f"no events of task {task_id!r} were refused")

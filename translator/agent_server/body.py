@@ -15,6 +15,10 @@ AT_ONCE: Final = 2
 """Bodies of the largest size that all callers together may be sending, so that memory stays bounded."""
 
 
+_GZIP: Final = b"\x1f\x8b"
+"""No JSON begins like this."""
+
+
 class BodyReader:
     """Reads bodies; FastAPI's own way has no limits, and answers in its own form.
 
@@ -39,6 +43,9 @@ class BodyReader:
         if content_type.partition(";")[0].strip().lower() != "application/json":
             message = f"Content-Type must be application/json, not {content_type[:64] or 'absent'}"
             raise ApiError(415, "wrong-content-type", message)
+        encoding = request.headers.get("content-encoding", "").strip().lower()
+        if encoding not in {"", "identity"}:
+            raise self._compressed(f"Content-Encoding is {encoding[:64]!r}")
         declared = request.headers.get("content-length", "")
         if declared.isdigit() and len(declared) < 20 and int(declared) > self._limit:
             raise self._too_large()
@@ -60,7 +67,14 @@ class BodyReader:
             raise ApiError(400, "incomplete-body", "the connection ended before the body did") from error
         finally:
             self._left += len(body)
+        if body.startswith(_GZIP):
+            raise self._compressed("the body is compressed by gzip, whatever its headers say")
         return parse_json(bytes(body))
+
+    def _compressed(self, what: str) -> ApiError:
+        # what a body unpacks to cannot be known before; RFC 9110 (15.5.16) has the header for this
+        message = f"{what}, and none is unpacked here: send the JSON as it is"
+        return ApiError(415, "wrong-content-encoding", message, {"Accept-Encoding": "identity"})
 
     def _too_large(self) -> ApiError:
         message = f"a body may have {self._limit} bytes"

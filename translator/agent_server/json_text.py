@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
@@ -31,13 +32,25 @@ def parse_json(body: bytes | str) -> object:
         MalformedError: it is not JSON (in UTF-8, where it is bytes; RFC 8259).
     """
     try:
-        return json.loads(body if isinstance(body, str) else body.decode(), parse_constant=_no_constant)
+        # a byte order mark is no part of the text: RFC 8259 (8.1) lets a reader ignore it
+        text = body.removeprefix("\ufeff") if isinstance(body, str) else body.decode("utf-8-sig")
+        return json.loads(text, parse_constant=_no_constant, object_pairs_hook=_object)
     except UnicodeDecodeError as error:
         raise MalformedError("invalid-json", f"the body is not UTF-8: byte {error.start} is wrong") from error
     except RecursionError as error:
         raise MalformedError("invalid-json", "the body is nested too deeply") from error
     except ValueError as error:
         raise MalformedError("invalid-json", f"the body is not JSON: {error}") from error
+
+
+class Ambiguous(dict[str, object]):
+    """An object that had a key twice, of which RFC 8259 (4) says that nobody knows what it means.
+
+    Attributes:
+        twice: such a key.
+    """
+
+    twice: str = ""
 
 
 def unfit(value: object) -> str:
@@ -52,6 +65,8 @@ def unfit(value: object) -> str:
         if isinstance(part, float) and not math.isfinite(part):
             return "holds a number that is too large"
         parts: Iterable[object] = ()
+        if isinstance(part, Ambiguous):
+            return f"holds the key {part.twice[:64]!r} twice in one object"
         if isinstance(part, dict):
             parts = [*part, *part.values()]
         elif isinstance(part, list):
@@ -66,6 +81,15 @@ def _encodable(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    data = dict(pairs)
+    if len(data) == len(pairs):
+        return data
+    ambiguous = Ambiguous(data)
+    ambiguous.twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
+    return ambiguous
 
 
 def _no_constant(name: str) -> object:

@@ -82,9 +82,11 @@ BATCH_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     401: _json("The bearer token is missing or wrong", _ERROR),
     408: _json("The body came too slowly", _ERROR),
     413: _json("The body is too large", _ERROR),
-    415: _json("The Content-Type is not application/json", _ERROR),
+    415: _json("The Content-Type is not application/json, or the body is compressed", _ERROR),
     503: _json("Nothing can be stored now; try again after Retry-After", _ERROR),
 }
+
+GUARDED: Final[dict[int | str, dict[str, Any]]] = {401: BATCH_ANSWERS[401]}
 
 _UNAVAILABLE: Final = _json("It cannot be said now; try again after Retry-After", _ERROR)
 

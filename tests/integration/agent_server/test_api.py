@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 
 import pytest
@@ -248,3 +249,72 @@ async def test_the_openapi_document_describes_the_batch(serve_api, http):
     assert item["properties"]["taskType"]["enum"] == ["CloudTask", "RevokeTask", "GetRunningTask"]
     assert batch["responses"].keys() == {"200", "400", "401", "408", "413", "415", "503"}
     assert batch["security"] == [{"HTTPBearer": []}]
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        ({"Content-Encoding": "gzip"}, gzip.compress(b"[]")),
+        ({"Content-Encoding": "br"}, b"x"),
+        ({}, gzip.compress(b"[]")),
+    ],
+)
+async def test_a_compressed_body_is_refused_with_the_remedy(serve_api, http, headers, body):
+    url = await serve_api()
+    async with http.post(url + BATCH_PATH, data=body, headers={**JSON, **headers}) as answer:
+        message = await error_of(answer, 415, "wrong-content-encoding")
+        assert answer.headers["Accept-Encoding"] == "identity"
+    assert message.endswith("send the JSON as it is")
+
+
+async def test_a_byte_order_mark_is_no_part_of_the_body(serve_api, intake, http):
+    url = await serve_api()
+    body = b"\xef\xbb\xbf" + json.dumps([TASK]).encode()
+    async with http.post(url + BATCH_PATH, data=body, headers=JSON) as answer:
+        assert answer.status == 200
+    assert len(intake.items) == 1
+
+
+async def test_a_key_given_twice_is_refused_item_by_item(serve_api, intake, http):
+    url = await serve_api()
+    twice = [
+        '{"taskId": "a", "taskId": "b", "taskType": "CloudTask", "args": {}}',
+        '{"taskId": "a", "TASKID": "b", "taskType": "CloudTask", "args": {}}',
+        '{"taskId": "c", "taskType": "CloudTask", "args": {"timeout": 1, "timeout": 2}}',
+        json.dumps(TASK),
+    ]
+    async with http.post(url + BATCH_PATH, data=f"[{','.join(twice)}]", headers=JSON) as answer:
+        answers = await answer.json()
+    told = [[(each["path"], each["code"]) for each in answer.get("problems", ())] for answer in answers]
+    assert told == [[("taskId", "duplicate-key")], [("taskId", "duplicate-key")], [("", "unfit-json")], []]
+    assert "'timeout' twice" in answers[2]["problems"][0]["message"]
+    assert [item.task_id for item in intake.items] == ["t1"]
+
+
+async def test_every_route_that_asks_for_the_token_says_so(serve_api, http):
+    url = await serve_api(token=lambda: "sesam", desk=object())
+    async with http.get(url + "/openapi.json") as answer:
+        paths = (await answer.json())["paths"]
+    asked = 0
+    for path, operations in paths.items():
+        for method, operation in operations.items():
+            url_path = url + path.replace("{task_id}", "t")
+            async with http.request(method, url_path) as answer:
+                assert (answer.status == 401) == ("401" in operation["responses"]), path
+                asked += answer.status == 401
+    assert asked == 13
+
+
+async def test_head_is_answered_as_get_without_the_body(serve_api, http):
+    url = await serve_api(token=lambda: "sesam")
+    for path, status in (
+        ("/healthz", 200),
+        ("/readyz", 200),
+        (INFO_PATH, 401),
+        (BATCH_PATH, 405),
+        ("/no", 404),
+    ):
+        async with http.head(url + path) as head, http.get(url + path) as get:
+            assert (head.status, get.status) == (status, status)
+            assert head.headers["Content-Length"] == get.headers["Content-Length"]
+            assert await head.read() == b""

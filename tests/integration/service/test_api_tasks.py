@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+from urllib.parse import quote
 
 import pytest
+from yarl import URL
 
 from tests.integration.service.rounds import cloud_task, eventually
 from translator.agent_server.faults import Fault
@@ -250,3 +252,27 @@ async def test_metrics_tell_what_happened(start_round, http):
     assert got["translator_dead_letters"] == "0.0"
     assert got["translator_outbox_age_seconds"] == "0.0"
     assert got["translator_follow_workers"] == "0.0"
+
+
+async def test_an_encoded_slash_is_part_of_the_task_s_id(round_, http):
+    """The task ``e/logs`` is none of the task ``e``'s, whatever its id decodes to."""
+    names = ["e", "e/logs", "e/b/manifest", "100%25", "e%2Flogs", "ü/é"]
+    await round_.post(*(cloud_task(name, f"echo {number}") for number, name in enumerate(names)))
+    await round_.closed(*names)
+    for number, name in enumerate(names):
+        path = f"{round_.url}/api/v1/tasks/{quote(name, safe='')}"
+        for method in ("HEAD", "GET"):
+            async with http.request(method, URL(path, encoded=True)) as answer:
+                assert answer.status == 200
+                text = await answer.read()
+        assert json.loads(text)["taskId"] == name
+        async with http.get(URL(path + "/logs", encoded=True)) as answer:
+            log = await answer.json()
+        assert (log["taskId"], log["lines"]) == (name, [{"step": "s1", "line": str(number)}])
+    async with http.head(URL(round_.url + "/api/v1/tasks/e/logs?follow=true", encoded=True)) as answer:
+        assert (answer.status, answer.content_type) == (200, "text/event-stream")
+    async with http.get(URL(round_.url + "/api/v1/tasks/f%2Flogs", encoded=True)) as answer:
+        assert answer.status == 404
+        assert "'f/logs'" in await answer.text()
+    async with http.get(round_.url + "/api/v1/tasks/e/b/manifest/manifest") as answer:
+        assert answer.status == 200, "an unencoded slash still belongs to the id"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from translator.agent_server.json_text import MalformedError, parse_json, unfit
+from translator.agent_server.json_text import Ambiguous, MalformedError, parse_json, unfit
 from translator.agent_server.protocol.fields import (
     Known,
     asked,
@@ -204,9 +204,12 @@ def error_body(code: str, message: str) -> dict[str, Any]:
 def _parse_item(item: object) -> TaskItem | Refusal:
     if not isinstance(item, dict):
         return _refusal("", ("", f"a task must be an object, not {kind_of(item)}", "wrong-type"))
-    fields, clashes = _fields(item)
+    fields, clashes = known_fields(item, _ITEM_FIELDS)
     task_id = fields.get("taskId")
     known_id = task_id if isinstance(task_id, str) else ""
+    if isinstance(item, Ambiguous):
+        name = _ITEM_FIELDS.get(item.twice.lower(), "")
+        return _refusal("" if unfit(known_id) else known_id, (name, unfit(item), "duplicate-key"))
     if fault := unfit(item):
         return _refusal("" if unfit(known_id) else known_id, ("", fault, "unfit-json"))
     faults = [(name, "given twice, with two values", "duplicate-key") for name in clashes]
@@ -228,12 +231,19 @@ def _parse_item(item: object) -> TaskItem | Refusal:
     return TaskItem(str(task_id), str(task_type), str(fields.get("agentId") or ""), fields.get("args"))
 
 
-def _fields(item: Mapping[str, object]) -> tuple[dict[str, object], list[str]]:
-    """The known fields under their own names, and the names that came twice with different values."""
+def known_fields(
+    item: Mapping[str, object], names: Mapping[str, str] = _ITEM_FIELDS
+) -> tuple[dict[str, object], list[str]]:
+    """The known fields under their own names, and the names that came twice with different values.
+
+    Args:
+        item: with keys in any case.
+        names: those in lower case, to the fields' own names.
+    """
     fields: dict[str, object] = {}
     clashes: list[str] = []
     for key, value in item.items():
-        name = _ITEM_FIELDS.get(key.lower())
+        name = names.get(key.lower())
         if name is None:
             continue
         if name in fields and fields[name] != value:
@@ -245,6 +255,7 @@ def _fields(item: Mapping[str, object]) -> tuple[dict[str, object], list[str]]:
 def _refusal(task_id: str, *faults: tuple[str, str, str]) -> Refusal:
     hints = {
         "unknown-task-type": f"one of {', '.join(TASK_TYPES)}",
+        "duplicate-key": "give it once, in one spelling",
         "missing-key": "every task needs taskId, taskType, agentId and args",
     }
     problems = (
