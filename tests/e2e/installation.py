@@ -28,6 +28,9 @@ DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 
 PORT = 8081
 
+TOKEN = "a token of the tests"
+"""Shown by agent-server to the translator and the other way round."""
+
 Final = Callable[[Json], bool]
 
 
@@ -39,7 +42,15 @@ def agent_server(namespace: str, image: str) -> Sequence[Object]:
         "name": "agent-server",
         "image": image,
         "command": [*command, f"--agent=http://translator.{SERVICE}:8080"],
-        "readinessProbe": {"httpGet": {"path": "/violations", "port": PORT}, "periodSeconds": 1},
+        "env": [{"name": "STAND_IN_TOKEN", "value": TOKEN}],
+        "readinessProbe": {
+            "httpGet": {
+                "path": "/violations",
+                "port": PORT,
+                "httpHeaders": [{"name": "Authorization", "value": f"Bearer {TOKEN}"}],
+            },
+            "periodSeconds": 1,
+        },
     }
     meta = {"name": "agent-server", "namespace": namespace, "labels": labels}
     return (
@@ -61,9 +72,17 @@ def overlay(folder: Path, image: str, tasks: str) -> None:
     settings["SERVER-ADDRESS"] = f"http://agent-server.{tasks}:{PORT}"
     settings["argo"]["namespaces"] = [tasks]
     (folder / "config.yaml").write_text(yaml.safe_dump(settings))
+    names = ("TRANSLATOR_API_TOKEN", "TRANSLATOR_AGENT_SERVER_TOKEN")
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "translator", "namespace": SERVICE},
+        "stringData": dict.fromkeys(names, TOKEN),
+    }
+    (folder / "secret.yaml").write_text(yaml.safe_dump(secret))
     (folder / "rbac.yaml").write_text(yaml.safe_dump_all(permissions(tasks, SERVICE)))
     kustomization = {
-        "resources": [os.path.relpath(REPOSITORY / "deploy", folder.resolve()), "rbac.yaml"],
+        "resources": [os.path.relpath(REPOSITORY / "deploy", folder.resolve()), "rbac.yaml", "secret.yaml"],
         "configMapGenerator": [
             {"name": "translator", "namespace": SERVICE, "behavior": "merge", "files": ["config.yaml"]}
         ],
@@ -139,16 +158,19 @@ class Installation:
         self._url = url
         self.tasks = tasks
 
+    def _session(self) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(headers={"Authorization": f"Bearer {TOKEN}"})
+
     async def submit(self, batch: Sequence[Json]) -> None:
         """Submit a batch to agent-server."""
         url = self._url + BATCH_PATH
-        async with aiohttp.ClientSession() as session, session.post(url, json=batch) as answer:
+        async with self._session() as session, session.post(url, json=batch) as answer:
             assert answer.status == 200, await answer.text()
             assert {each["outcome"] for each in await answer.json()} == {"accepted"}
 
     async def violations(self) -> list[Json]:
         """What broke the contract."""
-        async with aiohttp.ClientSession() as session, session.get(self._url + "/violations") as answer:
+        async with self._session() as session, session.get(self._url + "/violations") as answer:
             told: list[Json] = (await answer.json())["violations"]
             return told
 

@@ -62,7 +62,13 @@ def test_it_has_no_shell(builder: str, image: dict[str, Any]) -> None:
 
 
 def test_it_starts_with_its_own_valkey_and_ends_by_sigterm(builder: str, image: dict[str, Any]) -> None:
-    options = ("--detach", "--read-only", "--tmpfs=/tmp", "--cap-drop=ALL")
+    options = (
+        "--detach",
+        "--env=TRANSLATOR_API_TOKEN=sesam",
+        "--read-only",
+        "--tmpfs=/tmp",
+        "--cap-drop=ALL",
+    )
     serve = ("serve", "--agent-server=http://127.0.0.1:9", "--listen=0.0.0.0:8080")
     started = run(builder, "run", *options, TAG, *serve)
     assert started.returncode == 0, started.stderr

@@ -58,6 +58,22 @@ def test_the_configmap_holds_settings_that_fit_the_other_files(settings):
     assert [role["metadata"]["namespace"] for role in roles] == [*settings.argo.namespaces] * 2
 
 
+@pytest.mark.parametrize("file", ["deployment.yaml", "sidecar/container.yaml"])
+def test_a_pod_waits_for_the_token_that_serve_asks_for(file):
+    """Without it `serve` would end at once, again and again; the kubelet names the Secret and the key."""
+    container = pod(file, "Deployment")["containers"][0]
+    (token,) = container["env"]
+    assert token == {
+        "name": "TRANSLATOR_API_TOKEN",
+        "valueFrom": {"secretKeyRef": {"name": "translator", "key": "TRANSLATOR_API_TOKEN"}},
+    }
+    assert container["envFrom"] == [{"secretRef": {"name": "translator"}}]
+    assert (
+        'create secret generic translator --from-literal=TRANSLATOR_API_TOKEN="$('
+        in (DEPLOY / file).read_text()
+    )
+
+
 def test_it_has_the_seeds_keys_and_no_secret():
     text = one("configmap.yaml", "ConfigMap")["data"]["config.yaml"]
     assert {"SERVER-ADDRESS", "BIZ-ID", "ROW-LIMIT", "LOG-LEVEL", "redisConfig"} <= set(yaml.safe_load(text))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -74,3 +75,38 @@ def parse_listen(text: str) -> tuple[str, int]:
     if not host or port is None or parts.netloc != text or "@" in text:
         raise ValueError(f"{text!r} is no HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080")
     return host, port
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host, without a port or brackets, is this machine and nothing else."""
+    name = host.rstrip(".").lower()
+    if name == "localhost":
+        return True
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_loopback
+
+
+def require_token(host: str, token: str, *, insecure: bool) -> None:
+    """Refuse to serve the API on a network without a token.
+
+    Args:
+        host: where the API listens, without a port or brackets.
+        token: that callers must show; empty: none.
+        insecure: the setting ``insecureApi``.
+
+    Raises:
+        PermanentError: anybody who reaches that address could run tasks.
+    """
+    if token or insecure or is_loopback(host):
+        return
+    key = "--from-literal=TRANSLATOR_API_TOKEN=$(openssl rand -hex 24)"
+    raise PermanentError(
+        f"the API would listen on {host} without a token: whoever reaches it could run tasks",
+        reason="InsecureApi",
+        remedy="set apiToken (TRANSLATOR_API_TOKEN; on Kubernetes: kubectl create secret generic "
+        f"translator {key}), listen on 127.0.0.1, or set insecureApi: true",
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, FastAPI, Request
@@ -15,6 +15,7 @@ from translator.agent_server import api_logs, api_mirror, api_tasks, openapi
 from translator.agent_server.api_error import ApiError, handle_errors
 from translator.agent_server.body import BodyReader
 from translator.agent_server.desk import Desk
+from translator.agent_server.hosts import HostCheck
 from translator.agent_server.intake import Intake, submit_batch
 from translator.agent_server.middleware import EncodedSlashes, HeadAsGet
 from translator.agent_server.protocol import BATCH_PATH, INFO_PATH, TASK_TYPES
@@ -35,6 +36,7 @@ def create_app(
     info: Mapping[str, Any] | None = None,
     desk: Desk | None = None,
     call_seconds: float = 60.0,
+    allowed_hosts: Collection[str] = (),
 ) -> FastAPI:
     """Build the API.
 
@@ -48,6 +50,7 @@ def create_app(
         info: what ``/api/v1/agent/info`` says besides name, version and task types.
         desk: knows the tasks; None: only batches are taken.
         call_seconds: how long ``codo/call`` waits where the caller does not say it.
+        allowed_hosts: names, besides this machine's, under which the API may be asked for without a token.
     """
     app = FastAPI(
         title="translator",
@@ -59,6 +62,7 @@ def create_app(
     handle_errors(app)
     app.add_middleware(EncodedSlashes, below=(api_tasks.TASKS_PATH, api_tasks.LETTERS_PATH))
     app.add_middleware(HeadAsGet)
+    app.add_middleware(HostCheck, allowed=allowed_hosts, asks_token=lambda: bool(token()))
     body = BodyReader(max_body, body_timeout)
     guard = [Depends(_token_check(token))]
 

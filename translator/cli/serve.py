@@ -53,6 +53,7 @@ def serve(
     import os
 
     from translator import crash_point
+    from translator.agent_server.address import require_token
     from translator.errors import PermanentError, TemporaryError
     from translator.service.log import configure
     from translator.service.options import own_secrets
@@ -63,6 +64,8 @@ def serve(
 
         conceal()
     try:
+        host = settings.listen.rpartition(":")[0].strip("[]")
+        require_token(host, settings.api_token, insecure=settings.insecure_api)
         crash_point.arm(os.environ.get(crash_point.VARIABLE, ""))
         asyncio.run(_serve(settings, read))
     except TemporaryError as error:

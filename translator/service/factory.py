@@ -189,6 +189,7 @@ async def running(settings: Settings, *, engine: Engine | None = None) -> AsyncI
             info=info,
             desk=service.desk,
             call_seconds=settings.call_seconds,
+            allowed_hosts=settings.allowed_hosts,
         )
         yield Running(service, app, reload)
 

@@ -54,6 +54,16 @@ class Settings(BaseSettings):
     api_token: str = Field(
         default="", repr=False, description="the bearer token that callers of the API must show"
     )
+    insecure_api: bool = Field(
+        default=False,
+        description="true: the API may be reached over the network without a token; false: the service does "
+        "not start then",
+    )
+    allowed_hosts: list[str] = Field(
+        default=[],
+        description="without apiToken: the names, besides localhost and loopback addresses, that a request "
+        "may be sent to (Host) and come from (Origin), as patterns without a port",
+    )
     engine: Literal["local", "argo"] = Field(
         default="local", description="local: on this machine, as processes; argo: on a cluster"
     )

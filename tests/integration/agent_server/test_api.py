@@ -107,7 +107,7 @@ async def test_a_body_has_a_limit(serve_api, http, declared, size, status):
 async def test_a_body_declared_too_large_is_not_waited_for(serve_api):
     url = await serve_api(max_body=1000)
     reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
-    writer.write(f"POST {BATCH_PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n".encode())
+    writer.write(f"POST {BATCH_PATH} HTTP/1.1\r\nHost: [::1]\r\nContent-Type: application/json\r\n".encode())
     writer.write(b"Content-Length: 99999999999\r\n\r\n")
     assert (await reader.read()).startswith(b"HTTP/1.1 413 ")
     writer.close()
@@ -116,7 +116,7 @@ async def test_a_body_declared_too_large_is_not_waited_for(serve_api):
 async def test_a_slow_body_is_given_up(serve_api):
     url = await serve_api(body_timeout=0.1)
     reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
-    writer.write(f"POST {BATCH_PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n".encode())
+    writer.write(f"POST {BATCH_PATH} HTTP/1.1\r\nHost: [::1]\r\nContent-Type: application/json\r\n".encode())
     writer.write(b"Content-Length: 9\r\n\r\n[")
     answer = await reader.read()
     writer.close()
@@ -126,7 +126,7 @@ async def test_a_slow_body_is_given_up(serve_api):
 
 async def test_large_bodies_that_come_at_once_have_a_limit_in_all(serve_api, intake, http):
     url = await serve_api(max_body=1000)
-    head = f"POST {BATCH_PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    head = f"POST {BATCH_PATH} HTTP/1.1\r\nHost: [::1]\r\nContent-Type: application/json\r\n"
     writers, answers = [], []
     for _ in range(5):
         reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
@@ -152,7 +152,7 @@ async def test_large_bodies_that_come_at_once_have_a_limit_in_all(serve_api, int
 async def test_a_caller_who_leaves_in_mid_body_harms_nobody(serve_api, intake, http):
     url = await serve_api()
     _, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
-    writer.write(f"POST {BATCH_PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n".encode())
+    writer.write(f"POST {BATCH_PATH} HTTP/1.1\r\nHost: [::1]\r\nContent-Type: application/json\r\n".encode())
     writer.write(b"Content-Length: 9\r\n\r\n[")
     await writer.drain()
     writer.close()
@@ -247,17 +247,18 @@ async def test_the_openapi_document_describes_the_batch(serve_api, http):
     batch = document["paths"][BATCH_PATH]["post"]
     item = batch["requestBody"]["content"]["application/json"]["schema"]["items"]
     assert item["properties"]["taskType"]["enum"] == ["CloudTask", "RevokeTask", "GetRunningTask"]
-    assert batch["responses"].keys() == {"200", "400", "401", "408", "413", "415", "503"}
+    assert batch["responses"].keys() == {"200", "400", "401", "403", "408", "413", "415", "503"}
     assert batch["security"] == [{"HTTPBearer": []}]
 
 
 @pytest.mark.parametrize(
     ("headers", "body"),
     [
-        ({"Content-Encoding": "gzip"}, gzip.compress(b"[]")),
+        ({"Content-Encoding": "gzip"}, gzip.compress(b"[]", mtime=0)),
         ({"Content-Encoding": "br"}, b"x"),
-        ({}, gzip.compress(b"[]")),
+        ({}, gzip.compress(b"[]", mtime=0)),
     ],
+    ids=["gzip", "br", "untold"],
 )
 async def test_a_compressed_body_is_refused_with_the_remedy(serve_api, http, headers, body):
     url = await serve_api()
@@ -318,3 +319,60 @@ async def test_head_is_answered_as_get_without_the_body(serve_api, http):
             assert (head.status, get.status) == (status, status)
             assert head.headers["Content-Length"] == get.headers["Content-Length"]
             assert await head.read() == b""
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Host": "localhost:1"}, 200),
+        ({"Host": "LOCALHOST."}, 200),
+        ({"Host": "127.8.9.1:80", "Origin": "http://localhost:3000"}, 200),
+        ({"Host": "[::1]:80"}, 200),
+        ({"Host": "[::ffff:127.0.0.1]"}, 200),
+        ({"Host": "translator.codo.svc:8080", "Origin": "https://console.example"}, 200),
+        ({"Host": "evil.example"}, 403),
+        ({"Host": "evil.example", "X-Forwarded-Host": "localhost", "Forwarded": "host=localhost"}, 403),
+        ({"Host": "localhost.evil.example"}, 403),
+        ({"Host": "127.0.0.1.evil.example:8080"}, 403),
+        ({"Host": "evil.example/localhost"}, 403),
+        ({"Host": "evil.example@localhost"}, 403),
+        ({"Host": "localhost:x"}, 403),
+        ({"Host": "10.0.0.1"}, 403),
+        ({"Host": "0.0.0.0"}, 403),
+        ({"Host": ""}, 403),
+        ({"Host": "console.example.evil.example"}, 403),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": "http://localhost.evil.example"}, 403),
+        ({"Origin": "chrome-extension://localhostx"}, 403),
+    ],
+    ids=str,
+)
+async def test_without_a_token_no_other_name_is_answered(serve_api, http, headers, status):
+    """Against a web page that lets its own name point to this machine, and one that merely posts here."""
+    url = await serve_api(allowed_hosts=["*.codo.svc", "console.example"])
+    async with http.post(url + BATCH_PATH, json=[TASK], headers=headers) as answer:
+        assert answer.status == status
+        if status == 403:
+            assert "set one of the two" in await error_of(answer, 403, "forbidden-host")
+    async with http.get(url + "/docs", headers=headers) as answer:
+        assert answer.status == status
+    for path in ("/healthz", "/readyz"):
+        async with http.get(url + path, headers=headers) as answer:
+            assert answer.status == 200, "the kubelet asks at the pod's address"
+
+
+async def test_two_hosts_are_none(serve_api):
+    url = await serve_api()
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+    writer.write(b"GET /docs HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\nConnection: close\r\n\r\n")
+    assert (await reader.read())[:12] in {b"HTTP/1.1 403", b"HTTP/1.1 400"}
+    writer.close()
+
+
+async def test_with_a_token_the_token_decides(serve_api, http):
+    url = await serve_api(token=lambda: "sesam")
+    headers = {"Host": "translator.svc", "Authorization": "Bearer sesam"}
+    async with http.post(url + BATCH_PATH, json=[TASK], headers=headers) as answer:
+        assert answer.status == 200

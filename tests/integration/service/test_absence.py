@@ -169,7 +169,7 @@ async def test_a_thousand_idle_connections_and_slow_bodies_harm_nobody(round_):
             _, writer = await asyncio.open_connection(host, int(port))
             writers.append(writer)
             if number % 2:
-                head = f"POST {BATCH_PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                head = f"POST {BATCH_PATH} HTTP/1.1\r\nHost: [::1]\r\nContent-Type: application/json\r\n"
                 writer.write(f"{head}Content-Length: 1000\r\n\r\n[".encode())
         await round_.post(cloud_task("t1", "echo 1"))
         assert (await round_.outcome("t1"))["phase"] == "Succeeded"

@@ -127,6 +127,10 @@ async def test_a_step_finds_nothing_of_the_service_and_no_log_shows_its_secrets(
         ),
         (["serve", "--agent-server", "ftp://x"], "must be http://HOST:PORT or https://HOST"),
         (["serve", "--config", "/no/such/file"], "No such file"),
+        (
+            ["serve", "--agent-server", "http://x", "--listen", "0.0.0.0:0"],
+            "without a token: whoever reaches it could run tasks; set apiToken (TRANSLATOR_API_TOKEN; ",
+        ),
     ],
 )
 async def test_wrong_usage_is_said_in_one_line_with_exit_code_2(tmp_path, args, message):

@@ -7,7 +7,9 @@ import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from translator.finding import Finding, fault, fine, warning
+from translator.agent_server.address import require_token
+from translator.errors import PermanentError
+from translator.finding import Finding, fault, fault_of, fine, warning
 from translator.settings import Settings
 
 ABOUT = "data folder"
@@ -16,7 +18,12 @@ _ENOUGH = 1024 * 1024 * 1024
 
 
 async def examine(settings: Settings) -> AsyncIterator[Finding]:
-    """Look at the folder of the embedded Valkey; with a Redis of one's own there is nothing to look at."""
+    """Look at who may reach the API, and at the folder of the embedded Valkey where there is one."""
+    try:
+        host = settings.listen.rpartition(":")[0].strip("[]")
+        require_token(host, settings.api_token, insecure=settings.insecure_api)
+    except PermanentError as error:
+        yield fault_of("API", error, error.remedy)
     if settings.redis is not None:
         return
     folder = settings.data_dir.expanduser()
