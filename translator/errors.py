@@ -5,6 +5,7 @@ Exception
     ├── PermanentError      trying again cannot help: tell the user why and what to do
     │   └── InvalidInput    (in the ``task`` package) the submission itself is at fault
     └── TemporaryError      the same call may succeed later: try again
+        └── NoRoomError     there is too much of it now
 """
 
 from __future__ import annotations
@@ -51,3 +52,10 @@ class TemporaryError(TranslatorError):
         super().__init__(message)
         self.retry_after = retry_after
         self.reason = reason
+
+
+class NoRoomError(TemporaryError):
+    """There is too much already; less of it may pass, or the same later.
+
+    Over HTTP it is answered 429 (Too Many Requests), so that a caller can tell it from an outage.
+    """

@@ -104,7 +104,7 @@ async def test_readiness_while_redis_takes_nothing(stage):
         try:
             await stage.one.readiness(503, SOON_S)
             status, _ = await stage.one.post("/api/v1/agent/task/batch", [task().item()])
-            assert status == 503
+            assert status in {429, 503}
         finally:
             mend()
         await stage.one.readiness(200, 40)

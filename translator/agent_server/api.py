@@ -17,7 +17,7 @@ from translator.agent_server.body import BodyReader
 from translator.agent_server.desk import Desk
 from translator.agent_server.hosts import HostCheck
 from translator.agent_server.intake import Intake, submit_batch
-from translator.agent_server.middleware import EncodedSlashes, HeadAsGet
+from translator.agent_server.middleware import EncodedSlashes, HeadAsGet, ReadLimit
 from translator.agent_server.protocol import BATCH_PATH, INFO_PATH, TASK_TYPES
 from translator.errors import TranslatorError
 
@@ -62,6 +62,7 @@ def create_app(
     handle_errors(app)
     app.add_middleware(EncodedSlashes, below=(api_tasks.TASKS_PATH, api_tasks.LETTERS_PATH))
     app.add_middleware(HeadAsGet)
+    app.add_middleware(ReadLimit)
     app.add_middleware(HostCheck, allowed=allowed_hosts, asks_token=lambda: bool(token()))
     body = BodyReader(max_body, body_timeout)
     guard = [Depends(_token_check(token))]

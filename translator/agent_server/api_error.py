@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 
 from translator.agent_server.json_text import MalformedError
 from translator.agent_server.protocol import ERROR_CODES, error_body
-from translator.errors import TemporaryError, TranslatorError
+from translator.errors import NoRoomError, TemporaryError, TranslatorError
 
 
 class ApiError(Exception):
@@ -72,6 +72,8 @@ async def _translator_error(_: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, TemporaryError):
         return ApiError(500, "internal", error.message).answer()
     headers = {"Retry-After": str(math.ceil(error.retry_after or 1))}
+    if isinstance(error, NoRoomError):
+        return ApiError(429, "no-room", error.message, headers).answer()
     return ApiError(503, "unavailable", error.message, headers).answer()
 
 

@@ -79,6 +79,10 @@ BATCH: Final[dict[str, Any]] = {
 _UNAUTHORIZED: Final = _json("The bearer token is missing or wrong", _ERROR)
 _FORBIDDEN: Final = _json("Without a token: Host or Origin is neither this machine nor listed", _ERROR)
 
+_TOO_MUCH: Final = _json(
+    "Redis is nearly full, or too many read at once; try again after Retry-After", _ERROR
+)
+
 BATCH_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     200: _json("One answer for each item, in order", {"type": "array", "items": _ANSWER}),
     400: _json("The body is no array of tasks in JSON", _ERROR),
@@ -87,10 +91,13 @@ BATCH_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     408: _json("The body came too slowly", _ERROR),
     413: _json("The body is too large", _ERROR),
     415: _json("The Content-Type is not application/json, or the body is compressed", _ERROR),
+    429: _TOO_MUCH,
     503: _json("Nothing can be stored now; try again after Retry-After", _ERROR),
 }
 
-GUARDED: Final[dict[int | str, dict[str, Any]]] = {status: BATCH_ANSWERS[status] for status in (401, 403)}
+GUARDED: Final[dict[int | str, dict[str, Any]]] = {
+    status: BATCH_ANSWERS[status] for status in (401, 403, 429)
+}
 
 _UNAVAILABLE: Final = _json("It cannot be said now; try again after Retry-After", _ERROR)
 
@@ -99,6 +106,7 @@ READING_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     403: _FORBIDDEN,
     404: _json("There is no such task", _ERROR),
     422: _json("A parameter is wrong", _ERROR),
+    429: _TOO_MUCH,
     503: _UNAVAILABLE,
 }
 

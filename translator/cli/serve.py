@@ -123,7 +123,7 @@ async def _serve(settings: Settings, read: Callable[[], Settings]) -> None:
         if run is None:
             print("serve: stopped before it had started", file=sys.stderr, flush=True)
             return
-        url = await stack.enter_async_context(serving(run.app, *where))
+        url = await stack.enter_async_context(serving(run.app, *where, connections=settings.max_connections))
         if early:
             _reload(run.reload, read)
         print(f"serve: listening on {url}", file=sys.stderr, flush=True)

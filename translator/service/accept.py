@@ -72,24 +72,14 @@ class Acceptance:
         """Answer each item; its tasks first, then what is asked of tasks.
 
         Raises:
+            NoRoomError: Redis is nearly full, and there are new tasks among them.
             TemporaryError: Redis cannot keep them now, or has lost everything a moment ago. Sending the same
                 batch again is right: what was kept already is then a duplicate.
         """
         tasks = [item.task_id for item in items if item.task_type == "CloudTask"]
-        attempts = await self._first_attempts(tasks)
-        answers: dict[int, Answer] = {}
-        new: dict[int, tuple[NewTask, tuple[Problem, ...]]] = {}
-        turn = time.monotonic()
-        for index, item in enumerate(items):
-            if item.task_type == "CloudTask":
-                checked = self._check(item, attempts.get(item.task_id, 1))
-                if isinstance(checked, Answer):
-                    answers[index] = checked
-                else:
-                    new[index] = checked
-                if time.monotonic() - turn > _TURN_S:
-                    await asyncio.sleep(0)
-                    turn = time.monotonic()
+        if tasks:
+            await self._store.room.check()
+        answers, new = await self._check_all(items, await self._first_attempts(tasks))
         kept = await self._keep(new)
         try:
             for index, item in enumerate(items):
@@ -131,6 +121,25 @@ class Acceptance:
             _log.warning("agent-server does not say which attempts there were", error=str(error))
             used = task_ids
         return dict.fromkeys(used, int(clock.unix()))
+
+    async def _check_all(
+        self, items: Sequence[TaskItem], attempts: Mapping[str, int]
+    ) -> tuple[dict[int, Answer], dict[int, tuple[NewTask, tuple[Problem, ...]]]]:
+        """What is wrong with each task, and what is to be kept of the others, by their places."""
+        answers: dict[int, Answer] = {}
+        new: dict[int, tuple[NewTask, tuple[Problem, ...]]] = {}
+        turn = time.monotonic()
+        for index, item in enumerate(items):
+            if item.task_type == "CloudTask":
+                checked = self._check(item, attempts.get(item.task_id, 1))
+                if isinstance(checked, Answer):
+                    answers[index] = checked
+                else:
+                    new[index] = checked
+                if time.monotonic() - turn > _TURN_S:
+                    await asyncio.sleep(0)
+                    turn = time.monotonic()
+        return answers, new
 
     def _check(self, item: TaskItem, attempt: int) -> Answer | tuple[NewTask, tuple[Problem, ...]]:
         parsed = parse_submission(item.task_id, item.agent_id, item.args)

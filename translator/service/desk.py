@@ -118,9 +118,11 @@ class Tasks:
         """See `Desk.retry`.
 
         Raises:
+            NoRoomError: Redis is nearly full.
             TemporaryError: the attempt has ended, but the engine has not let go of it.
         """
         request = uuid.uuid4().hex
+        await self._store.room.check()
         while True:
             record = await self._store.load(task_id)
             if record is None:

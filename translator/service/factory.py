@@ -35,7 +35,7 @@ from translator.settings.redis import Redis as RedisSettings
 from translator.store.address import parse_address
 from translator.store.calls import Sign
 from translator.store.connect import Client, connect
-from translator.store.embedded import Embedded
+from translator.store.embedded import EMPTY, Embedded
 from translator.store.keys import wake_channel
 from translator.store.leases import Leases
 from translator.store.notices import Notices
@@ -104,13 +104,15 @@ async def running(settings: Settings, *, engine: Engine | None = None) -> AsyncI
     """
     async with AsyncExitStack() as stack:
         if settings.redis is None:
-            embedded = Embedded(settings.data_dir.expanduser())
+            embedded = Embedded(settings.data_dir.expanduser(), max_memory=2 * settings.all_log_bytes + EMPTY)
             stack.callback(embedded.stop)
             embedded.start()
-            redis = connect(embedded.socket)
+            redis, vital = connect(embedded.socket), connect(embedded.socket)
         else:
-            redis = connect_to(settings.redis)
+            redis, vital = connect_to(settings.redis), connect_to(settings.redis)
         stack.push_async_callback(redis.aclose)
+        # leases and readiness wait in no queue behind those who read logs
+        stack.push_async_callback(vital.aclose)
         life = secrets.token_hex(8)
         sign = Sign(life, wake_channel(database(settings.redis)))
         tenure = Tenure()
@@ -127,6 +129,8 @@ async def running(settings: Settings, *, engine: Engine | None = None) -> AsyncI
             keep_bytes=settings.keep_log_bytes,
             spill_bytes=settings.spill_log_bytes,
             event_bytes=lambda: limit.events,
+            max_bytes=settings.max_store_bytes,
+            vital=vital,
         )
         await store.open()
         name = _replica_name(settings)
@@ -162,7 +166,7 @@ async def running(settings: Settings, *, engine: Engine | None = None) -> AsyncI
             on_emptied=traces.emptied if traces else lambda *_: None,
             replica=Replica(
                 Leases(
-                    redis,
+                    vital,
                     shards=settings.shards,
                     name=name,
                     life=life,

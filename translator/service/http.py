@@ -11,9 +11,14 @@ import uvicorn
 from fastapi import FastAPI
 
 from translator.errors import PermanentError
+from translator.service.connections import HEADERS_S, Connections, Reserved, bound_to, most_connections
 
 OPEN_REQUESTS_S = 5
 """For answering open requests, when it is told to stop."""
+
+
+BACKLOG = 512
+"""Connections that wait to be taken; asyncio tries so many at a time, also when none can be."""
 
 
 class _Server(uvicorn.Server):
@@ -25,20 +30,30 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serving(app: FastAPI, host: str, port: int) -> AsyncIterator[str]:
+async def serving(
+    app: FastAPI, host: str, port: int, *, connections: int = 1000, headers_s: float = HEADERS_S
+) -> AsyncIterator[str]:
     """Serve within the context; yields the URL once requests are answered.
 
     Args:
         app: the API.
         host: where to listen.
         port: 0 chooses a free one.
+        connections: that may be open at a time; fewer where there are few file descriptors.
+        headers_s: seconds within which a request's headers must have come.
 
     Raises:
         PermanentError: the address cannot be listened on.
     """
     listener = _listen(host, port)
+    limits = Connections(most_connections(connections), headers_s)
     config = uvicorn.Config(
-        app,
+        Reserved(app, limits),
+        http=bound_to(limits),
+        backlog=BACKLOG,
+        ws="none",
+        # anybody can say X-Forwarded-For
+        proxy_headers=False,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -46,6 +61,9 @@ async def serving(app: FastAPI, host: str, port: int) -> AsyncIterator[str]:
         lifespan="off",
     )
     server = _Server(config)
+    loop = asyncio.get_running_loop()
+    before = loop.get_exception_handler()
+    loop.set_exception_handler(limits.on_exception)
     task = asyncio.create_task(server.serve(sockets=[listener]), name="http server")
     try:
         shown = f"[{host}]" if ":" in host else host
@@ -53,6 +71,7 @@ async def serving(app: FastAPI, host: str, port: int) -> AsyncIterator[str]:
     finally:
         server.should_exit = True
         await task
+        loop.set_exception_handler(before)
         listener.close()
 
 
@@ -64,7 +83,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((host, port))
-            listener.listen(1024)
+            listener.listen(BACKLOG)
         except OSError:
             listener.close()
             raise

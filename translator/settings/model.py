@@ -113,6 +113,17 @@ class Settings(BaseSettings):
         description="log kept of one task while agent-server is away",
     )
     all_log_bytes: int = Field(default=1024 * 1024 * 1024, ge=0, description="log kept of all tasks together")
+    max_connections: int = Field(
+        default=1000,
+        ge=16,
+        description="connections to the API at a time; fewer where the process has few file descriptors",
+    )
+    max_store_bytes: int = Field(
+        default=0,
+        ge=0,
+        description="bytes of Redis' memory from which on new tasks are refused for now (429); 0: 80 % of "
+        "its maxmemory, if it has one",
+    )
     max_body_bytes: int = Field(
         default=64 * 1024 * 1024, ge=1024, description="what a request to the API may have"
     )

@@ -35,6 +35,10 @@ os.execve({binary!r}, [{binary!r}, *sys.argv[1:]], kept)
 shows the parent's variables, secrets among them, to whoever may read its own."""
 
 
+EMPTY = 256 * 1024 * 1024
+"""Bytes of memory for a Valkey's tasks, without their logs."""
+
+
 _SHORT = 50
 """Bytes of a folder's path that leave room for ours below it: a Unix socket's path has 107 at most."""
 
@@ -44,10 +48,12 @@ class Embedded:
 
     Args:
         data: where its append-only file lies and stays; None: a temporary folder that goes with it.
+        max_memory: bytes that it may hold, after which it refuses (`translator.store.room`); 0: any number.
     """
 
-    def __init__(self, data: Path | None = None) -> None:
+    def __init__(self, data: Path | None = None, *, max_memory: int = 0) -> None:
         self._data = data
+        self._max_memory = max_memory
         self._folder: Path | None = None
         self._lock: IO[bytes] | None = None
         self._server: Any = None
@@ -87,7 +93,12 @@ class Embedded:
                 data_dir=data,
                 persist=True,
                 unix_socket_path=self.socket,
-                config={"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction"},
+                config={
+                    "appendonly": "yes",
+                    "appendfsync": "always",
+                    "maxmemory": str(self._max_memory),
+                    "maxmemory-policy": "noeviction",
+                },
             )
             server._binary_path = self._launcher(server._binary_path)  # noqa: SLF001 - it offers no hook
             server.start()

@@ -42,6 +42,7 @@ class Reader:
     def __init__(self, redis: Redis, send: Scripts, *, shards: int, tenure: Tenure | None) -> None:
         self._redis = redis
         self._scripts = send
+        self._prober = send
         self._shards = shards
         self._tenure = tenure
         self._data = b""
@@ -98,7 +99,7 @@ class Reader:
             PermanentError: it refuses us.
         """
         async with wrapped("write to Redis"), asyncio.timeout(PROBE_S):
-            await self._scripts.probe()
+            await self._prober.probe()
 
     async def load(self, task_id: str) -> Record | None:
         """The task's record, or None where the store does not know the task."""

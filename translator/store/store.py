@@ -26,6 +26,7 @@ from translator.store.reader import Reader
 from translator.store.rebuild import REBUILD
 from translator.store.record import NewTask, Rebuilt, Record, dump, elapsed_text
 from translator.store.refusal import SetBackError, StaleWriterError, UnknownTaskError
+from translator.store.room import Room
 from translator.store.script import Script
 from translator.store.tenure import Tenure
 from translator.store.wrapped import wrapped
@@ -50,6 +51,12 @@ class Store(Reader):
         wait_replicas: how many replicas of Redis must hold a transaction before it is answered.
         event_bytes: bytes that an event may have on the wire now; a larger one is made to fit
             (`translator.observe.event.fitted`) before it is kept.
+        max_bytes: what Redis may hold before new tasks wait; 0: as much of its ``maxmemory`` as
+            `translator.store.room.SHARE` says.
+        vital: another client, for what must not wait behind readers: `probe`; None: the same.
+
+    Attributes:
+        room: whether there is room for new tasks.
     """
 
     def __init__(
@@ -64,6 +71,8 @@ class Store(Reader):
         sign: Sign = UNSIGNED,
         wait_replicas: int = 0,
         event_bytes: Callable[[], int] = lambda: HEAD_BYTES,
+        max_bytes: int = 0,
+        vital: Redis | None = None,
     ) -> None:
         send = Scripts(redis, shards=shards, tenure=tenure, sign=sign, wait_replicas=wait_replicas)
         super().__init__(redis, send, shards=shards, tenure=tenure)
@@ -72,6 +81,11 @@ class Store(Reader):
         self._spill_bytes = max(keep_bytes, spill_bytes)
         self._order = 0.0
         self._event_bytes = event_bytes
+        self.room = Room(redis, max_bytes)
+        if vital is not None:
+            self._prober = Scripts(
+                vital, shards=shards, tenure=tenure, sign=sign, wait_replicas=wait_replicas
+            )
 
     def indexes(self) -> Indexes:
         """The indexes of the tasks that are in it."""

@@ -47,7 +47,7 @@ def test_it_keeps_what_it_acknowledged_and_forgets_nothing(tmp_path: Path):
         assert settings["appendonly"] == "yes"
         assert settings["appendfsync"] == "always"
         assert settings["maxmemory-policy"] == "noeviction"
-        assert int(settings["maxmemory"]) == 1536 * 1024 * 1024
+        assert int(settings["maxmemory"]) == 2304 * 1024 * 1024
 
 
 def test_a_password_is_asked_for_where_the_secret_has_one(tmp_path: Path):
