@@ -82,7 +82,7 @@ def _fullest(told: Iterable[Mapping[str, Any]], max_bytes: int) -> str:
     """How full a server is that has no room, for people; empty: all have room."""
     for info in told:
         used, maximum = int(info.get("used_memory", 0)), int(info.get("maxmemory", 0))
-        limit = max_bytes or int(maximum * SHARE)
+        limit = max_bytes or maximum * SHARE
         if limit and used >= limit:
             return f"{used / 1e6:.0f} MB used, of {limit / 1e6:.0f} MB that new tasks may fill"
     return ""

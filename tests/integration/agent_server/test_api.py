@@ -247,7 +247,7 @@ async def test_the_openapi_document_describes_the_batch(serve_api, http):
     batch = document["paths"][BATCH_PATH]["post"]
     item = batch["requestBody"]["content"]["application/json"]["schema"]["items"]
     assert item["properties"]["taskType"]["enum"] == ["CloudTask", "RevokeTask", "GetRunningTask"]
-    assert batch["responses"].keys() == {"200", "400", "401", "403", "408", "413", "415", "503"}
+    assert batch["responses"].keys() == {"200", "400", "401", "403", "408", "413", "415", "429", "503"}
     assert batch["security"] == [{"HTTPBearer": []}]
 
 

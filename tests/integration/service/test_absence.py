@@ -210,6 +210,7 @@ REFUSALS = {
 @pytest.mark.parametrize("how", REFUSALS)
 async def test_readiness_says_what_a_submission_would_hear(round_, redis, http, monkeypatch, how):
     monkeypatch.setattr("translator.service.service.PROBED_S", 0.0)
+    monkeypatch.setattr("translator.store.room.LOOK_S", 0.0)
     refuse, take, words = REFUSALS[how]
     url = round_.url
 
