@@ -62,13 +62,16 @@ async def test_a_step_inherits_no_ignored_signal_and_no_umask(plain: LocalEngine
     before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGHUP, signal.SIGINT)}
     umask = os.umask(0o077)
     try:
-        source = "umask; grep SigIgn /proc/$$/status | tr -d 'SigIgn:0\\t'; kill -HUP $$; echo never"
+        source = "umask; grep SigIgn /proc/$$/status; kill -HUP $$; echo never"
         told = await watch(plain, await plain.submit(dag(script("a", source))))
     finally:
         os.umask(umask)
         for number, handler in before.items():
             signal.signal(number, handler)
-    assert told.lines == {"a": ["0022", ""]}
+    umask_there, ignored = told.lines["a"]
+    assert umask_there == "0022"
+    # 32 and 33 are the C library's own, which lets nobody touch them; who runs the tests may have
+    assert int(ignored.split()[1], 16) & ~(0b11 << 31) == 0
     assert told.node("a") == ("Failed", "main: Error (exit code 129)", "129")
 
 
