@@ -64,8 +64,7 @@ def serve(
 
         conceal()
     try:
-        host = settings.listen.rpartition(":")[0].strip("[]")
-        require_token(host, settings.api_token, insecure=settings.insecure_api)
+        require_token(settings.listen_host, settings.api_token, insecure=settings.insecure_api)
         crash_point.arm(os.environ.get(crash_point.VARIABLE, ""))
         asyncio.run(_serve(settings, read))
     except TemporaryError as error:
@@ -116,8 +115,7 @@ async def _serve(settings: Settings, read: Callable[[], Settings]) -> None:
             _reload(run.reload, read)
 
     loop.add_signal_handler(signal.SIGHUP, on_hangup)
-    host, _, port = settings.listen.rpartition(":")
-    where = host.strip("[]"), int(port)
+    where = settings.listen_host, int(settings.listen.rpartition(":")[2])
     async with full_collections.seldom(), AsyncExitStack() as stack:
         run = await _unless(stop, start(stack, settings, *where))
         if run is None:

@@ -95,8 +95,8 @@ def _workflow(state: TaskState, seen: nodes.WorkflowSight) -> TaskState:
     if uid and seen.uid and uid != seen.uid:
         return state  # one of the same name that somebody else made
     called = {name: own for own, name in seen.names.items()}
-    steps = tuple(replace(step, called=called.get(step.name, step.called)) for step in state.steps)
-    state = replace(state, steps=tuple(_with_rule(step, seen.continues) for step in steps))
+    steps = tuple(_with_rule(_with_name(step, called), seen.continues) for step in state.steps)
+    state = replace(state, steps=steps)
     if state.ending is not None:
         return state  # one that has ended, reset by `argo retry`
     sights = seen.steps or {}
@@ -108,6 +108,11 @@ def _workflow(state: TaskState, seen: nodes.WorkflowSight) -> TaskState:
         ending=ending.of_workflow(seen, state) if seen.final else None,
         steps=tuple(_with_node(step, sights.get(step.in_workflow)) for step in state.steps),
     )
+
+
+def _with_name(step: StepState, called: Mapping[str, str]) -> StepState:
+    told = called.get(step.name, step.called)
+    return step if told == step.called else replace(step, called=told)
 
 
 def _with_rule(step: StepState, continues: Mapping[str, bool]) -> StepState:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,9 +11,7 @@ from typing import Any, Final
 from translator.observe import decompress
 from translator.observe.pods import TIMEOUT_ANNOTATION
 from translator.observe.sight import LONGEST_MESSAGE, NodeSight
-
-STEP_NAMES: Final = "codo.dev/step-names"
-"""Annotation of the Workflow: the steps' names by the ones that were made of them for Argo."""
+from translator.task.names import persons_names
 
 _FINAL: Final = frozenset({"Succeeded", "Failed", "Error"})
 _STEPS: Final = frozenset({"Pod", "Container", "Skipped"})
@@ -101,24 +98,10 @@ def read(workflow: Mapping[str, Any]) -> WorkflowSight:
         overdue=_overdue(spec, status, status.get("finishedAt") or root.get("finishedAt")),
         steps=None if nodes is None else _steps(workflow, nodes),
         continues=_continues(spec),
-        names=step_names(workflow),
+        names=persons_names(metadata.get("annotations") or {}),
         left_badly=phase in ("Failed", "Error") and root.get("phase") == "Succeeded",
         stopped_pod=shut_down(root.get("message") or ""),
     )
-
-
-def step_names(workflow: Mapping[str, Any]) -> dict[str, str]:
-    """By a step's name in the Workflow, its name in the task, where the two differ.
-
-    Nobody but us writes the annotation; one that was edited into something else says nothing.
-    """
-    try:
-        told = json.loads((workflow["metadata"].get("annotations") or {}).get(STEP_NAMES) or "{}")
-    except ValueError:
-        return {}
-    if not isinstance(told, dict):
-        return {}
-    return {made: name for made, name in told.items() if isinstance(name, str)}
 
 
 def exit_code(message: str) -> int | None:

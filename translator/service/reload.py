@@ -57,8 +57,7 @@ class Reload:
         taken = [name for name in changed if name in RELOADABLE]
         # what may not change stays in the options too: the number of shards is what the tasks were split by
         now = old.model_copy(update={name: getattr(new, name) for name in taken})
-        host = now.listen.rpartition(":")[0].strip("[]")
-        require_token(host, now.api_token, insecure=now.insecure_api)
+        require_token(now.listen_host, now.api_token, insecure=now.insecure_api)
         # those of before go on to be masked: a token may be taken elsewhere until it is revoked there
         hidden = tuple(dict.fromkeys((*self._hidden, *own_secrets(now))))
         self._translation.use(options(now), load_template(now.workflow.template), hidden)

@@ -182,6 +182,11 @@ class Settings(BaseSettings):
     def _lower(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
 
+    @property
+    def listen_host(self) -> str:
+        """The host of `listen`, without brackets."""
+        return self.listen.rpartition(":")[0].strip("[]")
+
     @field_validator("server_address")
     @classmethod
     def _is_url(cls, value: str) -> str:

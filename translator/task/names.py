@@ -1,11 +1,20 @@
-"""The names that Kubernetes allows. Each function gives what is wrong, with a hint, or None."""
+"""The names that Kubernetes allows, and what steps are called that have others.
+
+The functions with ``fault`` or ``warning`` in their names give what is wrong, with a hint, or None.
+"""
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Mapping
 
 Fault = tuple[str, str]
 """A message and a hint."""
+
+STEP_NAMES = "codo.dev/step-names"
+"""Annotation of the Workflow: the steps' names by the made ones, as a JSON object, where some are made. Argo
+evaluates the annotations of templates, but not these."""
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
@@ -23,6 +32,20 @@ def step_name_fault(text: str) -> Fault | None:
     if text != text.strip():
         return f"the step's name {text!r} begins or ends with a blank", f"write {text.strip()!r}"
     return None
+
+
+def persons_names(annotations: Mapping[str, str]) -> dict[str, str]:
+    """By a step's name in the Workflow, its name in the task, where the two differ (`STEP_NAMES`).
+
+    Nobody but us writes it; one that was edited into something else says nothing.
+    """
+    try:
+        told = json.loads(annotations.get(STEP_NAMES) or "{}")
+    except ValueError:
+        return {}
+    if not isinstance(told, dict):
+        return {}
+    return {made: name for made, name in told.items() if isinstance(name, str)}
 
 
 def label_fault(text: str) -> Fault | None:

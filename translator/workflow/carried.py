@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from translator.task.names import persons_names
 from translator.workflow import names
 from translator.workflow.deadlines import SPARE_S
 from translator.workflow.literals import size
@@ -73,7 +74,7 @@ def carried(workflow: Mapping[str, Any]) -> Carried | None:
     """What a Workflow carries; None where no service has submitted it, or it can no longer be read."""
     metadata, spec = workflow["metadata"], workflow.get("spec") or {}
     annotations = metadata.get("annotations") or {}
-    steps = _steps(spec, annotations.get(names.STEP_NAMES))
+    steps = _steps(spec, persons_names(annotations))
     began = (workflow.get("status") or {}).get("startedAt") or ""
     try:
         named = names.attempt_of(metadata["name"], annotations[names.TASK_ID])
@@ -95,18 +96,14 @@ def carried(workflow: Mapping[str, Any]) -> Carried | None:
     return found if found.task_id and found.attempt > 0 and steps else None
 
 
-def _steps(spec: Mapping[str, Any], originals: str | None) -> tuple[str, ...]:
+def _steps(spec: Mapping[str, Any], persons: Mapping[str, str]) -> tuple[str, ...]:
     """The entrypoint's tasks or containers, by their names in the task."""
-    try:
-        written = json.loads(originals or "{}")
-    except ValueError:
-        return ()
     for template in spec.get("templates") or ():
         if template.get("name") == spec.get("entrypoint"):
             parts = (template.get("dag") or {}).get("tasks") or (template.get("containerSet") or {}).get(
                 "containers"
             )
-            return tuple(written.get(part["name"], part["name"]) for part in parts or ())
+            return tuple(persons.get(part["name"], part["name"]) for part in parts or ())
     return ()
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from hera.workflows import models as m
 
 from translator.task.model import Task
+from translator.task.names import STEP_NAMES
 from translator.workflow import names
 from translator.workflow.literals import size
 from translator.workflow.options import Options
@@ -53,7 +54,7 @@ def workflow_metadata(
     if task.description:
         annotations[names.DESCRIPTION] = task.description
     if step_names:
-        annotations[names.STEP_NAMES] = step_names
+        annotations[STEP_NAMES] = step_names
     return m.ObjectMeta(
         name=names.workflow_name(task.task_id, attempt),
         namespace=task.namespace,

@@ -33,10 +33,6 @@ SUBMISSION = PREFIX + "submission"
 STEP = PREFIX + "step"
 """Label of a step's pod: the step's name, or the one made from it."""
 
-STEP_NAMES = PREFIX + "step-names"
-"""Annotation of the Workflow: the steps' names by the made ones, as a JSON object, where some are made. Argo
-evaluates the annotations of templates, but not these."""
-
 STEP_TIMEOUT = PREFIX + "step-timeout"
 """Annotation of a step's pod: the step's timeout as a Go duration."""
 

@@ -30,6 +30,11 @@ class Fault:
     code: str
 
 
+def not_allowed(path: str, message: str, key: str, code: str) -> Fault:
+    """What a task asks for, and the policy's list `key` does not have; `code` without `POLICY_CODE`."""
+    return Fault(path, message, f"policy.{key} says which are allowed", POLICY_CODE + code)
+
+
 def placed(parsed: Parsed, faults: Iterable[Fault]) -> tuple[Problem, ...]:
     """The task's problems and its faults, in order of position."""
     found = [parsed.place(fault.path, fault.message, fault.hint, fault.code) for fault in faults]

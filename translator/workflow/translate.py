@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -81,10 +81,11 @@ def _judged(
     task: Task, attempt: int, options: Options, template: Mapping[str, Any]
 ) -> tuple[Mapping[str, Any], Files, Faults]:
     """All but the size."""
-    workflow, files, faults = _workflow(task, attempt, options, template)
-    manifest = _manifest(workflow, options.policy, template, faults)
-    one_pod = choose(task, options, Faults()) == "pod"
+    faults = Faults()
+    one_pod = choose(task, options, faults) == "pod"
     made = names.made_names([step.name for step in task.steps], one_pod=one_pod)
+    workflow, files = _workflow(task, attempt, options, template, faults, made, one_pod=one_pod)
+    manifest = _manifest(workflow, options.policy, template, faults)
     for fault in judge_workflow(manifest, options.policy, template, made):
         faults.note(fault)
     faults.check()
@@ -92,23 +93,29 @@ def _judged(
 
 
 def _workflow(
-    task: Task, attempt: int, options: Options, template: Mapping[str, Any]
-) -> tuple[m.Workflow, Files, Faults]:
-    faults = Faults()
-    one_pod = choose(task, options, faults) == "pod"
+    task: Task,
+    attempt: int,
+    options: Options,
+    template: Mapping[str, Any],
+    faults: Faults,
+    made: Sequence[str],
+    *,
+    one_pod: bool,
+) -> tuple[m.Workflow, Files]:
     account = account_of(task, options, template)
     for fault in judge_task(task, options.policy, together=one_pod, account=account):
         faults.note(fault)
     for fault in reserved_faults(task, template):
         faults.note(fault)
-    called = _called_as_argo_takes(task, one_pod=one_pod)
+    steps = tuple(replace(step, name=name) for step, name in zip(task.steps, made, strict=True))
+    called = replace(task, steps=steps)  # as the Workflow calls them
     for fault in step_faults(called, template):
         faults.note(fault)
     files = Files(names.files_name(names.workflow_name(task.task_id, attempt)))
     workflow = m.Workflow(
         api_version="argoproj.io/v1alpha1",
         kind="Workflow",
-        metadata=workflow_metadata(task, attempt, options, faults, made=[step.name for step in called.steps]),
+        metadata=workflow_metadata(task, attempt, options, faults, made=made),
         spec=_spec(called, attempt, options, files, faults, one_pod=one_pod),
     )
     files.check(faults)
@@ -117,14 +124,7 @@ def _workflow(
         message = f"the secret parameters are {hidden} bytes, over a Secret's 1 MiB"
         faults.add("args.scriptParams", message, "give large data another way", "too-large")
     faults.check()
-    return workflow, files, faults
-
-
-def _called_as_argo_takes(task: Task, *, one_pod: bool) -> Task:
-    """The task with the names that its steps have in the Workflow."""
-    made = names.made_names([step.name for step in task.steps], one_pod=one_pod)
-    steps = tuple(replace(step, name=name) for step, name in zip(task.steps, made, strict=True))
-    return task if steps == task.steps else replace(task, steps=steps)
+    return workflow, files
 
 
 def _length(data: Mapping[str, Any]) -> int:

@@ -36,7 +36,9 @@ def rendered(steps=("one", "two"), *, layout="auto", attempt=1, timeout=60, **sp
 
 
 @pytest.mark.parametrize("layout", ["dag", "pod"])
-@pytest.mark.parametrize("steps", [["only"], ["zz", "a", "m"], [f"s{n}" for n in range(40)]])
+@pytest.mark.parametrize(
+    "steps", [["only"], ["zz", "a", "m"], [f"s{n}" for n in range(40)], ["checkout code", "拉取代码", "a"]]
+)
 def test_what_was_carried_is_read_again(layout, steps):
     made, args = rendered(steps, layout=layout, attempt=3)
     found = carried(carry(made, "here", "hash", args).workflow)
@@ -44,6 +46,15 @@ def test_what_was_carried_is_read_again(layout, steps):
     assert (found.task_id, found.agent_id, found.attempt) == ("T/1", "agent", 3)
     assert (found.installation, found.content_hash, found.args) == ("here", "hash", args)
     assert (found.steps, found.timeout_s, found.created) == (tuple(steps), 60, "")
+
+
+@pytest.mark.parametrize("edited", ["[1]", "{", '{"a": 7}', "null"])
+def test_names_that_somebody_made_unreadable_keep_no_task_from_being_taken_up(edited):
+    workflow = carry(rendered(["a", "b"])[0], "ours", "h", {}).workflow
+    workflow["metadata"]["annotations"]["codo.dev/step-names"] = edited
+    found = carried(workflow)
+    assert found is not None
+    assert found.steps == ("a", "b")
 
 
 def test_the_attempt_is_the_name_s_whatever_somebody_made_of_the_label():

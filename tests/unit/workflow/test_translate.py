@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given, settings
 
 from tests.unit.workflow.sample_tasks import OPTIONS, TASKS, TEMPLATE, rendered, step, task
+from translator.task.names import STEP_NAMES
 from translator.workflow.foreseen import MAX_WORKFLOW_BYTES
-from translator.workflow.names import DESCRIPTION, STEP_NAMES, TITLE
+from translator.workflow.names import DESCRIPTION, TITLE
 from translator.workflow.options import Options
 from translator.workflow.refusal import Untranslatable
 from translator.workflow.translate import check, translate

@@ -5,6 +5,7 @@ from __future__ import annotations
 from translator.crash_point import Step
 from translator.engine.argo.answers import Call, RefusedError
 from translator.engine.argo.client import ApiServer
+from translator.engine.argo.creating import delete_exactly
 from translator.engine.argo.objects import (
     CORE,
     collection,
@@ -51,11 +52,8 @@ async def delete_unfinished_pods(api: ApiServer, ref: WorkflowRef) -> int:
     unfinished = [pod for pod in pods if is_of(pod, ref.uid) and not has_ended(pod)]
     for pod in unfinished:
         name = pod["metadata"]["name"]
-        body = {"preconditions": {"uid": pod["metadata"]["uid"]}}
-        try:
-            call = Call("delete", "pods", ref.namespace, name)
-            await api.delete(Step.DELETE_POD, call, pod_path(ref.namespace, name), body)
-        except RefusedError as error:
-            if error.status not in (404, 409):
-                raise
+        call = Call("delete", "pods", ref.namespace, name)
+        await delete_exactly(
+            api, Step.DELETE_POD, call, pod_path(ref.namespace, name), pod["metadata"]["uid"]
+        )
     return len(unfinished)

@@ -1,4 +1,4 @@
-"""What creating an object takes, whichever it is."""
+"""What creating an object takes, whichever it is, and deleting it again."""
 
 from __future__ import annotations
 
@@ -45,6 +45,22 @@ async def found(api: ApiServer, call: Call, path: str) -> dict[str, Any] | None:
         if error.status == 404:
             return None
         raise
+
+
+async def delete_exactly(api: ApiServer, step: Step, call: Call, path: str, its_uid: str) -> bool:
+    """Delete this very object. Returns whether it was there: it may have gone, or be another one by now.
+
+    Raises:
+        TemporaryError: the server cannot do it now.
+        PermanentError: the server will not.
+    """
+    try:
+        await api.delete(step, call, path, {"preconditions": {"uid": its_uid}})
+    except RefusedError as error:
+        if error.status in (404, 409):
+            return False
+        raise
+    return True
 
 
 def owner(

@@ -96,9 +96,8 @@ class PodLog:
         self._stalled = False
         self._taken = True
         self._held_until: asyncio.TimerHandle | None = None
-        self._jumped_to: Line | None = (
-            None  # before it a file may have been left out: the kubelet may repeat it
-        )
+        # before this line a file may have been left out; the kubelet may repeat what follows
+        self._jumped_to: Line | None = None
 
     @property
     def cursor(self) -> dict[str, Any]:

@@ -14,9 +14,9 @@ from typing import Any
 import structlog
 
 from translator.crash_point import Step
-from translator.engine.argo.answers import Call, RefusedError
+from translator.engine.argo.answers import Call
 from translator.engine.argo.client import ApiServer
-from translator.engine.argo.creating import found, is_of_another, own
+from translator.engine.argo.creating import delete_exactly, found, is_of_another, own
 from translator.engine.argo.listing import ours
 from translator.engine.argo.objects import ARGO, CORE, collection, is_kept, workflow_path
 from translator.engine.argo.release import DELETED_AGE, is_terminating, release
@@ -97,13 +97,9 @@ async def _clear(api: ApiServer, files: Mapping[str, Any]) -> None:
         await own(api, files, workflow)
         return
     path = f"{collection(CORE, 'configmaps', namespace)}/{name}"
-    try:
-        call = Call("delete", "configmaps", namespace, name)
-        await api.delete(Step.DELETE_CONFIGMAP, call, path, {"preconditions": {"uid": metadata["uid"]}})
+    call = Call("delete", "configmaps", namespace, name)
+    if await delete_exactly(api, Step.DELETE_CONFIGMAP, call, path, metadata["uid"]):
         _log.info("deleted a configmap without a workflow", configmap=name)
-    except RefusedError as error:
-        if error.status not in (404, 409):
-            raise
 
 
 def _instant(text: str) -> datetime:

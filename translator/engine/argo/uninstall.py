@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from translator.crash_point import Step
-from translator.engine.argo.answers import Call, RefusedError
+from translator.engine.argo.answers import Call
 from translator.engine.argo.client import ApiServer
+from translator.engine.argo.creating import delete_exactly
 from translator.engine.argo.listing import holding_of, ours
 from translator.engine.argo.objects import ARGO, CORE, collection
 from translator.engine.argo.release import release
@@ -97,12 +98,7 @@ async def let_go(api: ApiServer, found: Belongings) -> None:
     for thing in found.things:
         path = f"{collection(CORE, thing.resource, thing.namespace)}/{thing.name}"
         call = Call("delete", thing.resource, thing.namespace, thing.name)
-        try:
-            await api.delete(_STEPS[thing.resource], call, path, {"preconditions": {"uid": thing.uid}})
-        except RefusedError as error:
-            # it went with its owner, or is another one by now
-            if error.status not in (404, 409):
-                raise
+        await delete_exactly(api, _STEPS[thing.resource], call, path, thing.uid)
 
 
 def _installation(thing: Mapping[str, Any]) -> str:

@@ -24,7 +24,6 @@ from translator.engine.local.refusal import Notice
 from translator.engine.local.run import Run
 from translator.engine.local.runner import Runner
 from translator.errors import PermanentError
-from translator.observe.nodes import step_names
 from translator.observe.observation import (
     AttemptRef,
     Holding,
@@ -34,6 +33,7 @@ from translator.observe.observation import (
     WorkflowRef,
 )
 from translator.observe.reasons import CONFLICT, RUNNER_LOST, remedy
+from translator.task.names import persons_names
 from translator.workflow.names import ATTEMPT, INSTALLATION, SHARD, SPEC_HASH, TASK_ID
 from translator.workflow.rendered import Rendered
 
@@ -117,7 +117,7 @@ class LocalEngine:
 
     def _notices(self, rendered: Rendered, plan: Plan) -> list[Notice]:
         """What will differ, by the steps' names in the task."""
-        called = step_names(rendered.workflow)
+        called = persons_names(rendered.workflow["metadata"].get("annotations") or {})
         return [
             replace(notice, step=called.get(notice.step, notice.step))
             for notice in self._runner.examine(plan)

@@ -20,8 +20,7 @@ _ENOUGH = 1024 * 1024 * 1024
 async def examine(settings: Settings) -> AsyncIterator[Finding]:
     """Look at who may reach the API, and at the folder of the embedded Valkey where there is one."""
     try:
-        host = settings.listen.rpartition(":")[0].strip("[]")
-        require_token(host, settings.api_token, insecure=settings.insecure_api)
+        require_token(settings.listen_host, settings.api_token, insecure=settings.insecure_api)
     except PermanentError as error:
         yield fault_of("API", error, error.remedy)
     if settings.redis is not None:

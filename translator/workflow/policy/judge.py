@@ -16,7 +16,7 @@ from translator.workflow.policy.nodes import node_faults
 from translator.workflow.policy.pods import place_in_task, pod_of_task, pods_of_workflow
 from translator.workflow.policy.sizes import volume_faults
 from translator.workflow.references import config_maps, secrets
-from translator.workflow.refusal import POLICY_CODE, Fault
+from translator.workflow.refusal import POLICY_CODE, Fault, not_allowed
 from translator.workflow.shared import declared
 
 
@@ -89,7 +89,7 @@ def _hint(breach: Breach) -> str:
 def _namespace(task: Task, policy: Policy) -> Iterator[Fault]:
     if not allows(policy.namespaces, task.namespace):
         message = f"tasks may not run in the namespace {task.namespace}"
-        yield _not_allowed("args.namespace", message, "namespaces", "namespace")
+        yield not_allowed("args.namespace", message, "namespaces", "namespace")
 
 
 def _images(task: Task, policy: Policy) -> Iterator[Fault]:
@@ -100,7 +100,7 @@ def _images(task: Task, policy: Policy) -> Iterator[Fault]:
     for path, image in images:
         if not image_allowed(policy.registries, image):
             message = f"images may not come from where {image} does"
-            yield _not_allowed(path, message, "registries", "registry")
+            yield not_allowed(path, message, "registries", "registry")
 
 
 def _volume_kinds(task: Task, policy: Policy) -> Iterator[Fault]:
@@ -155,16 +155,12 @@ def _names(task: Task, policy: Policy) -> Iterator[Fault]:
     for path, name in secrets(task):
         if not allows(policy.secrets, name):
             message = f"a task may not name the Secret {name}"
-            yield _not_allowed(path, message, "secrets", "secret")
+            yield not_allowed(path, message, "secrets", "secret")
     for path, name in config_maps(task):
         if not allows(policy.config_maps, name):
             message = f"a task may not name the ConfigMap {name}"
-            yield _not_allowed(path, message, "configMaps", "config-map")
+            yield not_allowed(path, message, "configMaps", "config-map")
     chosen = task.pod.priority_class_name
     if chosen and not allows(policy.priority_classes, chosen):
         message = f"a task may not have the priority class {chosen}"
-        yield _not_allowed("podTemplate.priorityClassName", message, "priorityClasses", "priority-class")
-
-
-def _not_allowed(path: str, message: str, key: str, code: str) -> Fault:
-    return Fault(path, message, f"policy.{key} says which are allowed", POLICY_CODE + code)
+        yield not_allowed("podTemplate.priorityClassName", message, "priorityClasses", "priority-class")

@@ -8,7 +8,7 @@ from typing import Any
 from translator.task.look import sub
 from translator.task.model import Task
 from translator.workflow.policy.model import Policy, allows
-from translator.workflow.refusal import POLICY_CODE, Fault
+from translator.workflow.refusal import POLICY_CODE, Fault, not_allowed
 
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 _PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
@@ -54,4 +54,4 @@ def _node_terms(affinity: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str,
 
 def _selector(path: str, key: str) -> Fault:
     message = f"a task may not choose nodes by the label {key}"
-    return Fault(path, message, "policy.nodeSelectors says which are allowed", POLICY_CODE + "node-selector")
+    return not_allowed(path, message, "nodeSelectors", "node-selector")

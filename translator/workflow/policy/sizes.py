@@ -8,7 +8,7 @@ from typing import Any
 from translator.task.model import Manifest, Task
 from translator.task.quantity import is_zero, parse_quantity
 from translator.workflow.policy.model import Policy, allows
-from translator.workflow.refusal import POLICY_CODE, Fault
+from translator.workflow.refusal import POLICY_CODE, Fault, not_allowed
 from translator.workflow.shared import declared
 
 
@@ -57,24 +57,20 @@ def _claim(path: str, claim: Mapping[str, Any], policy: Policy) -> Iterator[Faul
     chosen = str(spec.get("storageClassName") or "")
     if chosen and not allows(policy.storage_classes, chosen):
         message = f"a task may not use the storage class {chosen}"
-        yield _not_allowed(f"{path}.spec.storageClassName", message, "storageClasses", "storage-class")
+        yield not_allowed(f"{path}.spec.storageClassName", message, "storageClasses", "storage-class")
     volume = str(spec.get("volumeName") or "")
     if volume and not allows(policy.volume_names, volume):
         message = f"a task may not claim the volume {volume}"
-        yield _not_allowed(f"{path}.spec.volumeName", message, "volumeNames", "volume-name")
+        yield not_allowed(f"{path}.spec.volumeName", message, "volumeNames", "volume-name")
     if spec.get("selector") and "*" not in policy.volume_names:
         message = "a selector claims volumes that exist, whose ever they were"
-        yield _not_allowed(f"{path}.spec.selector", message, "volumeNames", "volume-name")
+        yield not_allowed(f"{path}.spec.selector", message, "volumeNames", "volume-name")
     for key in (claim.get("metadata") or {}).get("annotations") or {}:
         if not allows(policy.claim_annotations, key):
             message = f"the claim of a task may not have the annotation {key}"
             place = f'{path}.metadata.annotations["{key}"]'
-            yield _not_allowed(place, message, "claimAnnotations", "claim-annotation")
+            yield not_allowed(place, message, "claimAnnotations", "claim-annotation")
 
 
 def _exceeds(amount: Any, most: str) -> bool:
     return parse_quantity(str(amount)) > parse_quantity(most)
-
-
-def _not_allowed(path: str, message: str, key: str, code: str) -> Fault:
-    return Fault(path, message, f"policy.{key} says which are allowed", POLICY_CODE + code)
